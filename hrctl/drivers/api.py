@@ -1,0 +1,227 @@
+"""The protocol between hrctl and a real system. docs/drivers.md shows how to write one.
+
+A driver is a class found through the entry point group ``hrctl.drivers``. hrctl makes one object
+per instance named in `hrctl.yaml`, enters it once a command, and calls it from several
+threads only where `Capabilities.max_parallel` is above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+
+from hrctl.diagnostics import Diagnostic
+from hrctl.model.address import Address
+from hrctl.model.plan import Change
+from hrctl.model.values import Body, Json
+
+if TYPE_CHECKING:  # a plan with nothing to do never imports pydantic, so no driver module may
+    from pydantic import BaseModel
+
+
+class Ownership(StrEnum):
+    """How a driver knows which live things are hrctl's."""
+
+    MARK = "mark"  # the live thing carries a mark
+    SIDECAR = "sidecar"  # a marker is kept beside it
+    LEDGER = "ledger"  # only hrctl's ledger knows
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a driver can do, so that planner and applier can use it well.
+
+    `immutable` are field paths that cannot change in place: an update of one is a replace.
+    `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once.
+    """
+
+    ownership: Ownership = Ownership.LEDGER
+    compare_and_set: bool = False
+    max_batch: int = 1
+    max_parallel: int = 1
+    immutable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where an instance finds its surroundings.
+
+    `state_dir` is the project's `.hrctl` folder (absolute): an embedded server keeps what it
+    needs in a folder below it. `root` is the project's folder. `project` is its name, the
+    owner that a driver marks things with.
+    """
+
+    instance: str
+    project: str
+    root: Path
+    state_dir: Path
+
+
+class Stamp(NamedTuple):
+    """What a scan says of one live thing: cheap to get, enough to see whether it moved on.
+
+    `owner` is the project that the mark names (None: not marked). `version` changes whenever the
+    live thing does, by whoever's hand.
+    """
+
+    address: Address
+    owner: str | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live thing as a body. Fields that only the live system has are no difference."""
+
+    address: Address
+    body: Body
+    version: str
+    owner: str | None = None
+
+
+class Result(StrEnum):
+    """How one change ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STALE = "stale"  # the live version was not the expected one; nothing was done
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change. `version` is the live version after it (None: it is gone).
+
+    `outputs` are values that only the live system knows (beside those which follow from the spec);
+    those named in `sensitive_outputs` are never shown or recorded.
+    """
+
+    address: Address
+    result: Result
+    version: str | None = None
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    error: Diagnostic | None = None
+    seconds: float = 0.0
+
+
+class Secrets(Protocol):
+    """Turns the references in a body into values, inside `Driver.apply` and nowhere else."""
+
+    def reveal(self, value: Json) -> Json:
+        """The value with every reference replaced by what it refers to, plaintext included.
+
+        Raises:
+            HrctlError: where a key, a variable or an output is missing.
+        """
+        ...
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """A real system. `apply` and `read` get only addresses of the kinds named in `kinds`."""
+
+    kinds: ClassVar[frozenset[str]]
+    capabilities: ClassVar[Capabilities]
+
+    @classmethod
+    def config_model(cls) -> type[BaseModel]:
+        """The strict model of its block in hrctl.yaml, without `type`; imported when called."""
+        ...
+
+    def __init__(self, config: Mapping[str, Json], context: Context) -> None:
+        """Keep what is needed; connect nothing yet.
+
+        `config` has been validated by `config_model` and is complete (defaults filled in).
+        """
+        ...
+
+    def __enter__(self) -> Self:
+        """Connect. For a plan an embedded server that is not running is not started.
+
+        Raises:
+            HrctlError: HR080, where the system cannot be reached.
+        """
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Disconnect. An embedded server stays up."""
+        ...
+
+    def scan(self) -> Iterator[Stamp]:
+        """A stamp for each live thing in this instance's reach, marked or not."""
+        ...
+
+    def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
+        """The live bodies of these; one that is not there is left out."""
+        ...
+
+    def plan(self, change: Change) -> Change:
+        """A last word: turn UPDATE into REPLACE, drop noise. No input or output here."""
+        ...
+
+    def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
+        """Carry out CREATE, UPDATE, REPLACE and DELETE; one outcome each, as it is known.
+
+        A change whose live version is not `expect_version` ends as STALE and is not touched.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """Health of one resource, or of one replica of it."""
+
+    address: Address
+    status: str  # of the kind: RUNNING, STARTING, DEGRADED, FAILED, ...
+    replica: int | None = None
+    detail: str = ""
+    latency_ms: float | None = None
+
+
+@runtime_checkable
+class Health(Protocol):
+    """A driver that can tell how its live things are."""
+
+    def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:
+        """Reports, one or several for each address."""
+        ...
+
+
+@runtime_checkable
+class Logs(Protocol):
+    """A driver that can show what its live things write."""
+
+    def logs(self, address: Address, *, tail: int, follow: bool) -> Iterator[str]:
+        """Lines without their line end, oldest first; with `follow` it does not end by itself."""
+        ...
+
+
+@runtime_checkable
+class Metrics(Protocol):
+    """A driver that can measure its live things."""
+
+    def metrics(self, addresses: Sequence[Address]) -> Iterator[tuple[Address, dict[str, Json]]]:
+        """Rows of named numbers, one or several for each address."""
+        ...
+
+
+@runtime_checkable
+class Actions(Protocol):
+    """A driver with verbs that act without changing what is wanted: restart and the like."""
+
+    actions: ClassVar[frozenset[str]]
+
+    def act(self, action: str, address: Address) -> None:
+        """Do it, and return when it is done."""
+        ...
+
+
+@runtime_checkable
+class Importer(Protocol):
+    """A driver that can describe what is live as manifests."""
+
+    def discover(self) -> Iterable[Live]:
+        """Everything in reach that no hrctl project owns; names are made valid."""
+        ...

@@ -1,0 +1,1 @@
+"""The declared platform as pure data: no file, no process and no network is touched here."""

@@ -1,0 +1,153 @@
+"""What a plan is made of. Values only: `reconcile.planner` makes them, `reconcile.applier` obeys.
+
+A plan that is saved is the JSON of `hrctl.model.planfile`, documented in docs/plan-format.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hrctl.diagnostics import Diagnostic, Span
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+
+class Action(StrEnum):
+    """What is done to a resource. The set is fixed; why it is done is a `Reason`."""
+
+    NOOP = "no-op"  # only what the ledger knows about it is brought up to date
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    ADOPT = "adopt"  # live already is as desired: the ledger takes it over
+    FORGET = "forget"  # the ledger lets go of it, live is not touched
+
+
+class Reason(StrEnum):
+    """Why, for people."""
+
+    NEW = "new"
+    EDITED = "edited"
+    DRIFTED = "drifted"
+    CONFLICT = "conflict"
+    LOST = "lost"
+    UNDECLARED = "undeclared"
+    MOVED = "moved"
+    IMMUTABLE = "immutable"
+    REFERENCED = "referenced"  # a value that it refers to changes
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How a resource may be changed, from `lifecycle` of its manifest."""
+
+    protect: bool = False
+    ignore: tuple[str, ...] = ()
+    create_first: bool = False
+    deletion: str = "delete"  # or "retain"
+
+
+DEFAULT_LIFECYCLE = Lifecycle()
+
+
+class Absent:
+    """The type of `ABSENT`: no value there, as opposed to null."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a three-way difference; `ABSENT` where a side does not have it.
+
+    `sensitive` values are references or markers, never plaintext; `unknown` means that the desired
+    value is a reference which only the apply can resolve. `origin` is where the desired value is
+    written, where that is another place than the manifest itself.
+    """
+
+    path: str
+    desired: Json | Absent
+    applied: Json | Absent
+    live: Json | Absent
+    reason: Reason
+    sensitive: bool = False
+    unknown: bool = False
+    origin: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done to one resource.
+
+    `before` is the live body and `after` the desired one (None where there is none). `applied`
+    is the body that the ledger holds. `expect_version` is the live version that the plan saw: a
+    driver refuses where it has moved on (None: nothing is expected to be there).
+    `waits_for` names the changes of this plan that come first. `digest` is the effective
+    digest that the ledger records on success. `depends_on` are all edges of the resource, which
+    the ledger records too, so that a later delete knows its order.
+    """
+
+    address: Address
+    action: Action
+    reason: Reason
+    driver: str
+    before: Body | None = None
+    after: Body | None = None
+    applied: Body | None = None
+    fields: tuple[FieldChange, ...] = ()
+    expect_version: str | None = None
+    waits_for: tuple[Address, ...] = ()
+    depends_on: tuple[Address, ...] = ()
+    digest: str = ""
+    lifecycle: Lifecycle = DEFAULT_LIFECYCLE
+    previous_address: Address | None = None
+    span: Span | None = None
+    note: str | None = None  # e.g. "removed in 4f1c2ab, 2 days ago"
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it only brings back what someone changed in the live system."""
+        return self.reason in {Reason.DRIFTED, Reason.LOST}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that an apply would do, frozen.
+
+    `serial` is the ledger's, `commit` that of HEAD (None without git), `dirty` whether the working
+    tree differs from it, `tree_digest` stands for everything that is desired. `changes` is in an
+    order that respects `waits_for`. A plan is `complete` where every driver answered and nothing
+    was excluded.
+    """
+
+    id: str
+    created: str  # RFC 3339, UTC
+    commit: str | None
+    dirty: bool
+    tree_digest: str
+    serial: int
+    drivers: dict[str, str]  # instance -> type and version
+    changes: tuple[Change, ...]
+    destroy: bool = False
+    complete: bool = True
+    diagnostics: tuple[Diagnostic, ...] = ()
+    resources: int = 0  # how many are declared
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def count(self, *actions: Action) -> int:
+        """How many changes have one of these actions."""
+        return sum(change.action in actions for change in self.changes)
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that a person would call one: all but NOOP."""
+        return tuple(change for change in self.changes if change.action is not Action.NOOP)

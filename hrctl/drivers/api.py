@@ -35,7 +35,10 @@ class Capabilities:
     """What a driver can do, so that planner and applier can use it well.
 
     `immutable` are field paths that cannot change in place: an update of one is a replace.
-    `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once.
+    `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once. A driver that
+    `renames` takes an UPDATE with a `previous_address`: the live thing keeps all that it holds and
+    gets the new address (`expect_version` is the version under the old one). Where it does not, a
+    move is a CREATE of the new and then a DELETE of the old.
     """
 
     ownership: Ownership = Ownership.LEDGER
@@ -43,6 +46,7 @@ class Capabilities:
     max_batch: int = 1
     max_parallel: int = 1
     immutable: frozenset[str] = frozenset()
+    renames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Outcome:
     outputs: Mapping[str, Json] = field(default_factory=dict)
     error: Diagnostic | None = None
     seconds: float = 0.0
+    sensitive_outputs: frozenset[str] = frozenset()
 
 
 class Secrets(Protocol):

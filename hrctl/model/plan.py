@@ -94,6 +94,12 @@ class Change:
     `waits_for` names the changes of this plan that come first. `digest` is the effective
     digest that the ledger records on success. `depends_on` are all edges of the resource, which
     the ledger records too, so that a later delete knows its order.
+
+    `sensitive` and `unknown` are paths of `after` whose references no one may see, or only the
+    apply can resolve. `recorded` is what the ledger holds afterwards where that is not `after`
+    (drift that was kept): the next plan then looks at it again. `previous_driver` is the
+    instance that it leaves, where a REPLACE goes from one to another; `expect_version` is then the
+    version there.
     """
 
     address: Address
@@ -112,6 +118,10 @@ class Change:
     previous_address: Address | None = None
     span: Span | None = None
     note: str | None = None  # e.g. "removed in 4f1c2ab, 2 days ago"
+    sensitive: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    recorded: Body | None = None
+    previous_driver: str | None = None
 
     @property
     def drifted(self) -> bool:
@@ -125,8 +135,8 @@ class Plan:
 
     `serial` is the ledger's, `commit` that of HEAD (None without git), `dirty` whether the working
     tree differs from it, `tree_digest` stands for everything that is desired. `changes` is in an
-    order that respects `waits_for`. A plan is `complete` where every driver answered and nothing
-    was excluded.
+    order that respects `waits_for`. `kept` is drift that is left as it is. A plan is `complete`
+    where every driver answered and nothing was excluded.
     """
 
     id: str
@@ -142,6 +152,7 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     resources: int = 0  # how many are declared
     options: dict[str, Any] = field(default_factory=dict)
+    kept: tuple[Change, ...] = ()
 
     def count(self, *actions: Action) -> int:
         """How many changes have one of these actions."""

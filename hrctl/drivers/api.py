@@ -122,6 +122,16 @@ class Secrets(Protocol):
         """
         ...
 
+    def resolve(self, value: Json) -> Json:
+        """The value with those references replaced that are not sensitive; the others stand.
+
+        For a driver that keeps bodies as data, so that no plaintext lies in its store.
+
+        Raises:
+            HrctlError: where an output is missing.
+        """
+        ...
+
 
 @runtime_checkable
 class Driver(Protocol):

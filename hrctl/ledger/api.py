@@ -57,13 +57,17 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write below `subtree`, until `expires` (seconds since the epoch)."""
+    """The right to write below `subtree`, until `expires`; "" is the whole project.
+
+    Times are seconds since the epoch. A later lease has a higher `fence`.
+    """
 
     subtree: str
     holder: str  # user@host:pid
     fence: int
     expires: float
     run: str
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

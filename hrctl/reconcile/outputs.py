@@ -1,0 +1,33 @@
+"""What resources give to those that refer to them: values that follow from a body, or live ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+
+def static_outputs(address: Address, body: Body) -> Mapping[str, Json]:
+    """The outputs that follow from a body, secrets among them as the references that they are."""
+    from hrctl.model.kinds import kind
+
+    outputs: Mapping[str, Json] = kind(address.kind).outputs(address, body)
+    return outputs
+
+
+def immutable_fields(name: str) -> frozenset[str]:
+    """The field paths that no driver can change in place for this kind."""
+    from hrctl.model.kinds import kind
+
+    return frozenset(kind(name).immutable)
+
+
+def target(source: Mapping[str, Any]) -> tuple[Address, str] | None:
+    """Resource and output that the inside of a ``valueFrom`` names (None: a secret of its own)."""
+    name = source.get("output", source.get("key"))
+    for key, value in source.items():
+        if key in {"component", "service", "config"} and isinstance(name, str):
+            return Address(value), name
+    return None

@@ -1,0 +1,157 @@
+"""Refusals: too much at once, protected resources, registries that are not empty.
+
+A plan that is refused is still shown: the findings stand in `Plan.diagnostics`, and `refuse`
+raises them before anything is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from hrctl.diagnostics import Diagnostic, HrctlError, SafetyError, Severity
+from hrctl.model.address import Address, is_within
+from hrctl.model.plan import Action, Change, Plan, Reason
+from hrctl.model.values import lookup
+from hrctl.reconcile.options import PlanOptions
+
+SAFETY_CODES: Final = frozenset(f"HR{number}" for number in range(120, 140))
+
+
+def check(
+    changes: Sequence[Change],
+    *,
+    entries: Collection[Address],
+    protected: Collection[Address],
+    options: PlanOptions,
+) -> list[Diagnostic]:
+    """Every refusal at once.
+
+    Args:
+        changes: of the plan.
+        entries: the addresses in the ledger, the base of the percentages.
+        protected: those that the ledger records as protected; one that is declared to be counts
+            as well.
+        options: with limits, what is forced and whether a cascade is allowed.
+    """
+    return [
+        *_limits(changes, len(entries), options),
+        *_protected(changes, protected, options.force),
+        *_registries(changes, entries, options),
+    ]
+
+
+def refuse(plan: Plan) -> None:
+    """Raise where the plan must not be applied.
+
+    Raises:
+        SafetyError: where every error is a refusal of a kind that an option can lift.
+        HrctlError: where one of them is something else.
+    """
+    errors = [one for one in plan.diagnostics if one.severity is Severity.ERROR]
+    if errors and all(one.code in SAFETY_CODES for one in errors):
+        raise SafetyError(*errors)
+    if errors:
+        raise HrctlError(*errors)
+
+
+def destroys(change: Change) -> bool:
+    """Whether a live thing is taken away by it; a move takes nothing away."""
+    return change.action is Action.REPLACE or (
+        change.action is Action.DELETE and change.reason is not Reason.MOVED
+    )
+
+
+def _limits(changes: Sequence[Change], total: int, options: PlanOptions) -> Iterable[Diagnostic]:
+    if options.destroy:  # to delete everything is what was asked for
+        return
+    limits = options.limits
+    deletes = sum(map(destroys, changes))
+    updates = sum(change.action is Action.UPDATE for change in changes)
+    percent_counts = total >= limits.minimum
+    if deletes > (options.allow_deletes or 0):
+        if deletes > limits.max_deletes:
+            yield _too_many(
+                "deleted or replaced",
+                "--allow-deletes",
+                deletes,
+                total,
+                "maxDeletes",
+                str(limits.max_deletes),
+            )
+        elif percent_counts and deletes * 100 > limits.max_delete_percent * total:
+            yield _too_many(
+                "deleted or replaced",
+                "--allow-deletes",
+                deletes,
+                total,
+                "maxDeletePercent",
+                f"{limits.max_delete_percent} %",
+            )
+    if (
+        updates > (options.allow_updates or 0)
+        and percent_counts
+        and updates * 100 > limits.max_update_percent * total
+    ):
+        yield _too_many(
+            "updated",
+            "--allow-updates",
+            updates,
+            total,
+            "maxUpdatePercent",
+            f"{limits.max_update_percent} %",
+        )
+
+
+def _too_many(  # noqa: PLR0913, PLR0917 - the parts of one sentence
+    done: str, option: str, count: int, total: int, limit: str, most: str
+) -> Diagnostic:
+    return Diagnostic(
+        "HR120",
+        f"{count} of {total} resources would be {done}, more than safety.{limit} allows ({most})",
+        hint=f"if that is meant, say {option} {count}",
+    )
+
+
+def _protected(
+    changes: Sequence[Change], protected: Collection[Address], force: Collection[Address]
+) -> Iterable[Diagnostic]:
+    for change in changes:
+        if (
+            destroys(change)
+            and (change.lifecycle.protect or change.address in protected)
+            and change.address not in force
+        ):
+            verb = "replaced" if change.action is Action.REPLACE else "deleted"
+            yield Diagnostic(
+                "HR121",
+                f"{change.address} is protected and would be {verb}",
+                span=change.span,
+                address=change.address,
+                hint=f"take lifecycle.protect away first, or say --force {change.address}",
+            )
+
+
+def _registries(
+    changes: Sequence[Change], entries: Collection[Address], options: PlanOptions
+) -> Iterable[Diagnostic]:
+    if options.cascade or options.destroy:
+        return
+    for change in changes:
+        if (
+            change.address.kind != "Registry"
+            or change.action is not Action.DELETE
+            or not destroys(change)
+            or lookup(change.applied, "/spec/deletion/cascade") is True
+        ):
+            continue
+        path = change.address.registry
+        inside = [a for a in entries if a != change.address and is_within(a.registry, path)]
+        if inside:
+            yield Diagnostic(
+                "HR128",
+                f"registry {path} would be deleted with {len(inside)} resources in it,"
+                f" {min(inside)} among them",
+                address=change.address,
+                hint="say --cascade, or set spec.deletion.cascade before it is removed",
+            )

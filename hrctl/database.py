@@ -7,6 +7,7 @@ write, so that looking (a plan, a listing) works on a missing file and on a read
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Final, NoReturn, Self
 from urllib.parse import quote
 
 from hrctl.diagnostics import HrctlError
+from hrctl.model.values import Json, canonical
 
 BUSY_SECONDS: Final = 30.0
 LEAST_SPACE: Final = 64 * 1024  # bytes free, under which a failed write is blamed on the disk
@@ -47,15 +49,16 @@ class Schema:
 
 
 class Database:
-    """One SQLite file. The connection belongs to the thread that first uses it.
+    """One SQLite file, used by one thread at a time; with `one_thread`, by the first one alone.
 
     Every failure of SQLite or of the file system comes out as an `HrctlError`: HR102 cannot be
     written (or read), HR103 no space, HR104 newer schema, HR105 damaged, HR106 busy.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, *, one_thread: bool = False) -> None:
         self.path = path
         self.schema = schema
+        self._one_thread = one_thread
         self._connection: sqlite3.Connection | None = None
         self._writable = False  # the connection is to the file itself, at the newest version
 
@@ -159,7 +162,13 @@ class Database:
 
     def _connect(self, mode: str, more: str = "") -> sqlite3.Connection:
         uri = f"file:{quote(os.fspath(self.path))}?mode={mode}{more}"
-        connection = sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        connection = sqlite3.connect(
+            uri,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=self._one_thread,
+            uri=True,
+        )
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
         return connection
@@ -211,7 +220,7 @@ class Database:
             raise
 
     def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=self._one_thread)
         connection.backup(copy)
         connection.close()
         self._migrate(copy)
@@ -255,6 +264,17 @@ class Database:
             f"the {self.schema.noun} {self.path} cannot be opened or written ({why})",
             hint="check who owns that file and its folder, and that the disk is not read-only",
         )
+
+
+def json_text(value: Json) -> str:
+    """Canonical JSON as SQLite can hold it: a lone surrogate stands escaped, all else as it is."""
+    text = canonical(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return text
 
 
 def _primary(error: sqlite3.Error) -> int:

@@ -35,10 +35,10 @@ class Capabilities:
     """What a driver can do, so that planner and applier can use it well.
 
     `immutable` are field paths that cannot change in place: an update of one is a replace.
-    `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once. A driver that
-    `renames` takes an UPDATE with a `previous_address`: the live thing keeps all that it holds and
-    gets the new address (`expect_version` is the version under the old one). Where it does not, a
-    move is a CREATE of the new and then a DELETE of the old.
+    `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once. A driver
+    that `renames` takes an UPDATE with a `previous_address`: the live thing keeps all that it holds
+    and gets the new address (`expect_version` is the version under the old one). Where it does not,
+    a move is a CREATE of the new and then a DELETE of the old.
     """
 
     ownership: Ownership = Ownership.LEDGER

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Final
 
+from hrctl.database import json_text
 from hrctl.ledger.api import ChangeRecord, Entry, Intent, RunRecord
 from hrctl.model.address import Address
 from hrctl.model.plan import DEFAULT_LIFECYCLE, Action, Lifecycle
-from hrctl.model.values import Json, canonical
-
-BODY_COLUMNS: Final = "body, depends_on, lifecycle, outputs, revision, run"
-
-
-def json_text(value: Json) -> str:
-    """JSON as SQLite can hold it: a lone surrogate stands escaped, all else as it is."""
-    text = canonical(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return text
+from hrctl.model.values import Json
 
 
 def lifecycle_json(lifecycle: Lifecycle) -> dict[str, Json]:
@@ -90,19 +77,23 @@ def entry_of(row: tuple[str, ...]) -> Entry:
 def intent_row(intent: Intent) -> tuple[str | None, ...]:
     """A row of `intents`."""
     entry = intent.entry
-    text = json_text(
-        {
-            "driver": entry.driver,
-            "digest": entry.digest,
-            "version": entry.version,
-            "body": entry.body,
-            "depends_on": list(entry.depends_on),
-            "lifecycle": lifecycle_json(entry.lifecycle),
-            "outputs": dict(entry.outputs),
-            "commit": entry.commit,
-            "run": entry.run,
-        }
-    ) if entry else None
+    text = (
+        json_text(
+            {
+                "driver": entry.driver,
+                "digest": entry.digest,
+                "version": entry.version,
+                "body": entry.body,
+                "depends_on": list(entry.depends_on),
+                "lifecycle": lifecycle_json(entry.lifecycle),
+                "outputs": dict(entry.outputs),
+                "commit": entry.commit,
+                "run": entry.run,
+            }
+        )
+        if entry
+        else None
+    )
     return intent.address, intent.action.value, intent.driver, intent.run, text
 
 
@@ -121,9 +112,7 @@ def intent_of(row: tuple[str, ...]) -> Intent:
 def run_of(row: tuple[str, ...]) -> RunRecord:
     """A run from the columns of `runs`, without its number."""
     run, who, started, finished, commit, plan, command, status, counts = row
-    return RunRecord(
-        run, who, started, finished, commit, plan, command, status, json.loads(counts)
-    )
+    return RunRecord(run, who, started, finished, commit, plan, command, status, json.loads(counts))
 
 
 def record_row(record: ChangeRecord) -> tuple[str | float | None, ...]:

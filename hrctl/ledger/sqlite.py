@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final, Self
 
-from hrctl.database import Database
+from hrctl.database import Database, json_text
 from hrctl.diagnostics import HrctlError
 from hrctl.ledger import leases, rows
 from hrctl.ledger.api import (
@@ -50,7 +50,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = Database(path, SCHEMA)
+        self._file = Database(path, SCHEMA, one_thread=True)
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +162,7 @@ class SqliteLedger:
                     run.plan,
                     run.command,
                     run.status,
-                    rows.json_text(dict(run.counts)),
+                    json_text(dict(run.counts)),
                 ),
             )
 
@@ -171,7 +171,7 @@ class SqliteLedger:
         with self._write(lease) as connection:
             connection.execute(
                 "UPDATE runs SET finished = ?, status = ?, counts = ? WHERE id = ?",
-                (run.finished, run.status, rows.json_text(dict(run.counts)), run.id),
+                (run.finished, run.status, json_text(dict(run.counts)), run.id),
             )
 
     def intend(self, lease: Lease, intents: Sequence[Intent]) -> None:
@@ -285,7 +285,7 @@ def _rename(connection: Connection, moves: Sequence[tuple[Address, Address]]) ->
     for address, text in connection.execute(query):
         edges = json.loads(text)
         if not new.keys().isdisjoint(edges):
-            changed.append((rows.json_text([new.get(edge, edge) for edge in edges]), address))
+            changed.append((json_text([new.get(edge, edge) for edge in edges]), address))
     connection.executemany("UPDATE bodies SET depends_on = ? WHERE address = ?", changed)
 
 

@@ -1,1 +1,4 @@
-"""From desired, applied and live to a plan, and from a plan to the real systems."""
+"""From what is desired, applied and live to a plan, and from the plan to a changed world.
+
+`planner.plan` and `applier.apply` are the two functions to read first.
+"""

@@ -149,8 +149,6 @@ class Decider:
 
     def _lost(self, case: Situation, resource: Resource) -> Change | None:
         change = self._create(case, resource, Reason.LOST)
-        if case.renamed:
-            change = replace(change, previous_address=case.moved_from)
         if self.options.keep_drift:
             self.kept[case.address] = change
             return None
@@ -158,7 +156,11 @@ class Decider:
 
     def _create(self, case: Situation, resource: Resource, reason: Reason) -> Change:
         return replace(
-            self._of(case, resource), action=Action.CREATE, reason=reason, after=case.body
+            self._of(case, resource),
+            action=Action.CREATE,
+            reason=reason,
+            after=case.body,
+            previous_address=case.moved_from if case.renamed or case.entry is None else None,
         )
 
     # -- all three -------------------------------------------------------------------------------
@@ -254,7 +256,8 @@ class Decider:
     def _rebound(self, case: Situation, resource: Resource, entry: Entry) -> Change | None:
         """Bound to another instance: taken away there, made here."""
         if case.before is None or not self._ours(case.before, entry.driver, has_entry=True):
-            return self._new(replace(case, entry=None), resource)
+            change = self._new(replace(case, entry=None), resource)
+            return change and replace(change, applied=entry.body)
         if case.live is not None:
             self._report(
                 "HR133",
@@ -313,7 +316,7 @@ class Decider:
             depends_on=resource.depends_on,
             digest=resource.digest,
             lifecycle=resource.lifecycle,
-            previous_address=case.moved_from,
+            previous_address=case.moved_from if case.renamed else None,
             span=resource.span,
             sensitive=case.sensitive,
             unknown=case.unknown,

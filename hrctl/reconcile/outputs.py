@@ -9,12 +9,12 @@ from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
 
 
-def static_outputs(address: Address, body: Body) -> Mapping[str, Json]:
+def static_outputs(address: Address, body: Body) -> dict[str, Json]:
     """The outputs that follow from a body, secrets among them as the references that they are."""
     from hrctl.model.kinds import kind
 
-    outputs: Mapping[str, Json] = kind(address.kind).outputs(address, body)
-    return outputs
+    outputs = kind(address.kind).outputs(address, body)
+    return {name: output.value for name, output in outputs.items()}
 
 
 def immutable_fields(name: str) -> frozenset[str]:

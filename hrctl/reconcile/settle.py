@@ -71,7 +71,7 @@ def settle_pending(
     intents = [
         intent
         for intent in ledger.intents()
-        if intent.driver in drivers and is_within(intent.address.registry, lease.subtree)
+        if intent.driver in drivers and _is_below(intent.address, lease)
     ]
     if not intents:
         return []
@@ -90,3 +90,8 @@ def settle_pending(
         )
     ledger.settle(lease, outcomes)
     return addresses
+
+
+def _is_below(address: Address, lease: Lease) -> bool:
+    """Whether a lease covers an address; the subtree "" is everything."""
+    return not lease.subtree or is_within(address.registry, lease.subtree)

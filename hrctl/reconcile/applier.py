@@ -1,0 +1,205 @@
+"""Carry a plan out: the driver's work in threads, every word in the ledger by the calling one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from hrctl.diagnostics import HrctlError, LockedError, SafetyError
+from hrctl.drivers.api import Driver
+from hrctl.ledger.api import Entry, Lease, Ledger, RunRecord
+from hrctl.model.address import Address, ancestors
+from hrctl.model.plan import Change, Plan
+from hrctl.reconcile import reveal, safety, staleness
+from hrctl.reconcile.dispatch import Dispatch
+from hrctl.reconcile.events import (
+    Event,
+    PendingSettled,
+    Report,
+    RunFinished,
+    RunInfo,
+    RunStarted,
+    status_of,
+)
+from hrctl.reconcile.settle import settle_pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEASE_SECONDS: Final = 30.0
+
+
+def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
+    plan: Plan,
+    ledger: Ledger,
+    drivers: Mapping[str, Driver],
+    *,
+    run: RunInfo,
+    parallelism: int = 10,
+    on_event: Callable[[Event], None] = lambda _: None,
+    stop: threading.Event | None = None,
+    decrypt: reveal.Decrypt | None = None,
+) -> Report:
+    """Carry out the plan.
+
+    1. Refuse a plan with errors in it, or one that was made without looking.
+    2. Take the lease on the nearest registry that holds all changes; a heartbeat renews it.
+    3. Settle what runs that were cut off left pending below it.
+    4. See that the ledger holds what the plan saw, and that every secret can be had. Up to here
+       nothing has changed.
+    5. Record the run. What touches only the ledger is recorded at once.
+    6. Send what is ready to its driver: in batches of at most `max_batch`, at most
+       `max_parallel` at once for each instance and `parallelism` over all. The intents are
+       durable before; batches that start together share one transaction.
+    7. Record outcomes as they come, together with those that wait beside them, and send what
+       that makes ready. What depends on a failure is not tried.
+    8. Close the run and give the lease back.
+
+    `stop` (a first Ctrl-C) ends step 6: nothing new starts, what runs is finished and recorded.
+    A KeyboardInterrupt (a second one) goes through at once: the intents stay in the ledger and
+    the next run settles them.
+
+    Args:
+        plan: of `planner.plan` or `planfile.from_json`; `staleness.check` is for the latter.
+        ledger: entered; only the calling thread uses it, but for the heartbeat.
+        drivers: entered instances, all that the plan names.
+        run: who, when and how.
+        parallelism: driver calls at once.
+        on_event: called in the calling thread.
+        stop: set from outside.
+        decrypt: opens the inside of an ``{age: ...}`` reference.
+
+    Raises:
+        SafetyError: HR120-HR134 for what the plan was refused for, HR122 where the ledger moved.
+        LockedError: HR100 before anything is done; HR101 where the lease is lost on the way.
+        HrctlError: HR086 before anything is done; or what the ledger raises.
+    """
+    started = time.monotonic()
+    stop = stop or threading.Event()
+    safety.refuse(plan)
+    if plan.options.get("offline"):
+        raise SafetyError.of(
+            "HR132",
+            "this plan was made without looking at any live system",
+            hint="plan again without --offline",
+        )
+    if not plan.changes:
+        return Report(run.id, "done", ())
+    subtree = common_registry(plan.changes)
+    held = _Held(ledger, ledger.acquire(subtree, run=run.id, seconds=LEASE_SECONDS))
+    with _heartbeat(held):
+        settled = settle_pending(ledger, drivers, held.lease)
+        if settled:
+            on_event(PendingSettled(tuple(settled)))
+        entries, secrets = _prepared(plan, ledger, run, decrypt)
+        record = RunRecord(
+            run.id, run.who, _now(), None, plan.commit, plan.id, run.command, "running"
+        )
+        ledger.begin(held.lease, record)
+        on_event(RunStarted(run.id, plan.id, subtree, len(plan.changes)))
+        dispatch = Dispatch(plan, ledger, drivers, entries, secrets, run.id, held, on_event)
+        try:
+            results = dispatch.run(parallelism, stop)
+        except KeyboardInterrupt:
+            held.keep = True  # our threads may still be at work: the lease ends with the process
+            _close(ledger, held, record, "interrupted", dispatch)
+            raise
+        status = status_of(results, stopped=stop.is_set())
+        _close(ledger, held, record, status, dispatch)
+    report = Report(run.id, status, tuple(results), time.monotonic() - started)
+    on_event(RunFinished(report))
+    return report
+
+
+def common_registry(changes: Sequence[Change]) -> str:
+    """The nearest registry that holds all of them; "" where there is none."""
+    paths = {change.address.registry for change in changes}
+    paths |= {one.previous_address.registry for one in changes if one.previous_address is not None}
+    first, *others = paths
+    shared = ancestors(first)
+    for path in others:
+        above = set(ancestors(path))
+        shared = [one for one in shared if one in above]
+    return shared[0] if shared else ""
+
+
+def _prepared(
+    plan: Plan, ledger: Ledger, run: RunInfo, decrypt: reveal.Decrypt | None
+) -> tuple[dict[Address, Entry], reveal.RunSecrets]:
+    """Step 4: the entries of what changes, and the way to every secret."""
+    wanted = {change.address for change in plan.changes}
+    wanted |= {one.previous_address for one in plan.changes if one.previous_address is not None}
+    referred = reveal.targets(plan.changes)
+    entries = {entry.address: entry for entry in ledger.entries(sorted(wanted | referred))}
+    moved = staleness.entries(plan.changes, entries)
+    if moved:
+        raise SafetyError(*moved)
+    sources = {address: entries[address] for address in referred & entries.keys()}
+    secrets = reveal.RunSecrets(run.environ, sources, decrypt)
+    secrets.guard(plan.changes)
+    missing = secrets.missing(plan.changes)
+    if missing:
+        raise HrctlError(*missing)
+    return entries, secrets
+
+
+def _close(ledger: Ledger, held: _Held, record: RunRecord, status: str, dispatch: Dispatch) -> None:
+    finished = RunRecord(
+        record.id,
+        record.who,
+        record.started,
+        _now(),
+        record.commit,
+        record.plan,
+        record.command,
+        status,
+        dispatch.counts(),
+    )
+    ledger.finish(held.lease, finished)
+
+
+@dataclass(slots=True)
+class _Held:
+    """The lease of this run; `lost` is set by the heartbeat where it could not be renewed."""
+
+    ledger: Ledger
+    lease: Lease
+    lost: LockedError | None = None
+    keep: bool = False
+
+
+@contextmanager
+def _heartbeat(held: _Held) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the body runs; then give it back."""
+    over = threading.Event()
+
+    def beat() -> None:
+        wait = LEASE_SECONDS / 3
+        while not over.wait(wait):
+            try:
+                held.lease = held.ledger.renew(held.lease, seconds=LEASE_SECONDS)
+                wait = LEASE_SECONDS / 3
+            except LockedError as error:
+                held.lost = error
+                return
+            except HrctlError:
+                wait = 1.0  # the ledger is busy: two more thirds of the lease are left to try in
+
+    thread = threading.Thread(target=beat, name="hrctl-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        if not held.keep:
+            held.ledger.release(held.lease)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

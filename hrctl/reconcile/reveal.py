@@ -1,0 +1,201 @@
+"""The values behind references, for drivers and for no one else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.ledger.api import Entry
+from hrctl.model.address import Address
+from hrctl.model.plan import Action, Change
+from hrctl.model.values import Body, Json, lookup, references
+from hrctl.reconcile.bodies import has_secret, substitute
+from hrctl.reconcile.graph import LEDGER_ONLY
+from hrctl.reconcile.outputs import static_outputs, target
+
+Decrypt = Callable[[Mapping[str, Json]], str]
+Key = tuple[Address, str]
+
+_ABSENT: Final = object()
+_REDACTED: Final = "(sensitive)"
+_SHORTEST: Final = 4  # a shorter secret would blot out half of any text
+
+
+class RunSecrets:
+    """`drivers.api.Secrets` for one run. Safe to use from several threads.
+
+    Plaintext is handed to drivers, and kept here only so that `redact` can take it out of what a
+    driver says in an error. That is the last line of defence: plans, ledger and events hold
+    references by their construction.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        entries: Mapping[Address, Entry],
+        decrypt: Decrypt | None = None,
+    ) -> None:
+        """`entries` are those of the resources that are referred to, see `targets`."""
+        self._environ = dict(environ)
+        self._decrypt = decrypt
+        self._sensitive: set[Key] = set()
+        self._bodies: dict[Address, Body] = {}
+        self._live: dict[Address, Mapping[str, Json]] = {}
+        self._static: dict[Address, dict[str, Json]] = {}
+        self._revealed: set[str] = set()
+        for entry in entries.values():
+            self.learn(entry.address, entry.body, entry.outputs)
+
+    # -- what drivers call -----------------------------------------------------------------------
+
+    def reveal(self, value: Json) -> Json:
+        """The value with every reference replaced, plaintext included.
+
+        Raises:
+            HrctlError: HR086, where a key, a variable or an output is missing.
+        """
+        return self._walk(value, secrets=True)
+
+    def resolve(self, value: Json) -> Json:
+        """The value with those references replaced whose values anyone may see.
+
+        Raises:
+            HrctlError: HR086, where an output is missing.
+        """
+        return self._walk(value, secrets=False)
+
+    # -- what the applier calls ------------------------------------------------------------------
+
+    def learn(
+        self,
+        address: Address,
+        body: Body,
+        outputs: Mapping[str, Json],
+        sensitive: Iterable[str] = (),
+    ) -> None:
+        """What a resource gives to those that refer to it, now that it is as `body`."""
+        self._bodies[address] = body
+        self._live[address] = outputs
+        self._static.pop(address, None)
+        self._sensitive.update((address, name) for name in sensitive)
+
+    def guard(self, changes: Iterable[Change]) -> None:
+        """Keep secret what the plan marks as sensitive."""
+        for change in changes:
+            for path in change.sensitive:
+                reference = lookup(change.after, path)
+                key = target(reference["valueFrom"]) if isinstance(reference, dict) else None
+                if key is not None:
+                    self._sensitive.add(key)
+
+    def missing(self, changes: Iterable[Change]) -> list[Diagnostic]:
+        """What is known already to be missing when these are applied, each thing once.
+
+        An output of a resource that the changes touch may still come.
+        """
+        listed = [change for change in changes if change.action not in LEDGER_ONLY]
+        touched = {change.address for change in listed if change.action is not Action.DELETE}
+        found: dict[str, Diagnostic] = {}
+        for change in listed:
+            for path, source in references(change.after):
+                key = target(source)
+                if key is not None and key[0] in touched:
+                    continue
+                try:
+                    self._value(source, secrets=True)
+                except HrctlError as error:
+                    one = error.diagnostics[0]
+                    place = replace(
+                        one,
+                        summary=f"{one.summary}, needed by {change.address} {path}",
+                        span=change.span,
+                        address=change.address,
+                    )
+                    found.setdefault(one.summary, place)
+        return list(found.values())
+
+    def redact(self, text: str) -> str:
+        """The text without any value that was revealed in this run."""
+        for value in sorted(self._revealed.copy(), key=len, reverse=True):
+            text = text.replace(value, _REDACTED)
+        return text
+
+    # -- beneath ---------------------------------------------------------------------------------
+
+    def _walk(self, value: Json, *, secrets: bool) -> Json:
+        def replacement(_: str, reference: Json) -> Json:
+            found = self._value(reference["valueFrom"], secrets=secrets)
+            return reference if found is _ABSENT else found
+
+        return substitute(value, replacement)
+
+    def _value(self, source: Mapping[str, Json], *, secrets: bool) -> Json:
+        """The value behind a reference; `_ABSENT` for a secret that is not asked for."""
+        if "env" in source or "age" in source:
+            return self._secret(source) if secrets else _ABSENT
+        key = target(source)
+        if key is None:
+            raise _missing(f"'{', '.join(source)}' is no source of values")
+        value = self._output(*key)
+        if key in self._sensitive or has_secret(value):
+            if not secrets:
+                return _ABSENT
+            if value is not _ABSENT:
+                return self._remember(self._walk(value, secrets=True))
+        if value is _ABSENT:
+            raise _missing(
+                f"{key[0]} has no output '{key[1]}' yet",
+                hint=f"apply it first: --target {key[0]}",
+            )
+        return self._walk(value, secrets=secrets)
+
+    def _output(self, address: Address, name: str) -> Json:
+        """An output by name; what the live system says comes before what follows from the body."""
+        if address not in self._bodies:
+            return _ABSENT
+        live = self._live[address]
+        if name in live:
+            return live[name]
+        static = self._static.get(address)
+        if static is None:
+            static = self._static[address] = static_outputs(address, self._bodies[address])
+        return static.get(name, _ABSENT)
+
+    def _secret(self, source: Mapping[str, Json]) -> str:
+        if "env" in source:
+            name = source["env"]
+            if name not in self._environ:
+                raise _missing(
+                    f"the environment variable {name} is not set",
+                    hint=f"set it where hrctl runs: {name}=... hrctl apply",
+                )
+            return str(self._remember(self._environ[name]))
+        if self._decrypt is None:
+            raise _missing(
+                "there is an encrypted value, and no key to open it with",
+                hint="name an identity file that one of its recipients belongs to",
+            )
+        return str(self._remember(self._decrypt(source)))
+
+    def _remember(self, value: Json) -> Json:
+        text = value if isinstance(value, str) else None
+        if text is not None and len(text) >= _SHORTEST:
+            self._revealed.add(text)
+        return value
+
+
+def targets(changes: Iterable[Change]) -> set[Address]:
+    """The addresses that the bodies of these changes refer to."""
+    return {
+        key[0]
+        for change in changes
+        if change.after is not None
+        for _, source in references(change.after)
+        if (key := target(source)) is not None
+    }
+
+
+def _missing(summary: str, hint: str | None = None) -> HrctlError:
+    return HrctlError.of("HR086", summary, hint=hint)

@@ -8,6 +8,7 @@ How a page is written, so that it can be tested:
   tells the exit code of the last command; all others end with 0.
 - A ```` ```diff ```` block is an edit of the project, applied with `git apply`.
 - A ```` ```yaml file=path ```` block is a file, written as it stands.
+- A comment ``<!-- run`` holds commands that the reader need not see, up to ``-->``.
 - ```` ```sh ```` holds what cannot run here; each line of it must stand in `RUN_ELSEWHERE`.
 
 The blocks of a page run in order, in one shell, in one new folder. Run as a program, this module
@@ -39,7 +40,9 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
-FENCE = re.compile(r"^```(?P<info>[a-z]+[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?:```|<!-- )(?P<info>[a-z]+[^\n]*)\n(?P<body>.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL
+)
 
 # What a page shows without a test running it here, and what does run it.
 RUN_ELSEWHERE = {
@@ -177,14 +180,20 @@ def _run_elsewhere(body: str, line: int) -> None:
         assert needle in where.read_text(), f"line {line}: {where.name} does not run `{command}`"
 
 
+def _is_edit(info: str) -> bool:
+    return info in {"diff", "run"} or "file=" in info
+
+
 def _edit(shell: Shell, info: str, body: str, line: int) -> None:
-    if info == "diff":
+    if info == "run":
+        command = f"set -e\n{body}\nset +e"
+    elif info == "diff":
         command = f"git apply --whitespace=nowarn --unidiff-zero - <<'EOF'\n{body}EOF"
     else:
         path = info.partition("file=")[2].strip()
         command = f"mkdir -p \"$(dirname '{path}')\" && cat >'{path}' <<'EOF'\n{body}EOF"
     output, code = shell.run(command)
-    assert code == 0, f"line {line}: the edit cannot be made: {output}"
+    assert code == 0, f"line {line}: {output}"
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str, int]]:
@@ -198,7 +207,7 @@ def test_every_command_does_what_the_page_shows(page: Path) -> None:
         for info, body, line in _blocks(page.read_text(encoding="utf-8")):
             if info == "sh":
                 _run_elsewhere(body, line)
-            elif info == "diff" or "file=" in info:
+            elif _is_edit(info):
                 _edit(shell, info, body, line)
             elif info.split()[0] == "console":
                 exits = int(info.partition("exits=")[2] or 0)
@@ -234,7 +243,7 @@ def _rewrite(page: Path) -> None:
     with page_shell() as shell:
         for found in FENCE.finditer(text):
             info, body = found["info"].strip(), found["body"]
-            if info == "diff" or "file=" in info:
+            if _is_edit(info):
                 _edit(shell, info, body, 0)
             elif info.split()[0] == "console":
                 exits = int(info.partition("exits=")[2] or 0)

@@ -186,14 +186,15 @@ def _is_edit(info: str) -> bool:
 
 def _edit(shell: Shell, info: str, body: str, line: int) -> None:
     if info == "run":
-        command = f"set -e\n{body}\nset +e"
+        commands = body.splitlines()
     elif info == "diff":
-        command = f"git apply --whitespace=nowarn --unidiff-zero - <<'EOF'\n{body}EOF"
+        commands = [f"git apply --whitespace=nowarn --unidiff-zero - <<'EOF'\n{body}EOF"]
     else:
         path = info.partition("file=")[2].strip()
-        command = f"mkdir -p \"$(dirname '{path}')\" && cat >'{path}' <<'EOF'\n{body}EOF"
-    output, code = shell.run(command)
-    assert code == 0, f"line {line}: {output}"
+        commands = [f"mkdir -p \"$(dirname '{path}')\" && cat >'{path}' <<'EOF'\n{body}EOF"]
+    for command in commands:
+        output, code = shell.run(command)
+        assert code == 0, f"line {line}: {command}\n{output}"
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str, int]]:

@@ -1,0 +1,172 @@
+"""JSON Schema of the plan format, for those who read plans with other programs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hrctl.model.plan import Action, Reason
+from hrctl.model.planfile import FORMAT_VERSION
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_FLAG: Final[Schema] = {"type": "boolean"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_ADDRESS: Final[Schema] = {"$ref": "#/$defs/address"}
+_SPAN: Final[Schema] = {"anyOf": [{"$ref": "#/$defs/span"}, {"type": "null"}]}
+_POINTERS: Final[Schema] = {"type": "array", "items": {"type": "string", "pattern": "^(/.*)?$"}}
+
+
+def plan_schema() -> Schema:
+    """The schema, JSON Schema 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hrctl plan",
+        "description": "What an apply would do. See docs/plan-format.md.",
+        **_object(
+            {
+                "format_version": {"const": FORMAT_VERSION},
+                "id": _TEXT,
+                "created": {"type": "string", "format": "date-time"},
+                "commit": _or_null(_TEXT),
+                "dirty": _FLAG,
+                "tree_digest": _TEXT,
+                "serial": _COUNT,
+                "drivers": {"type": "object", "additionalProperties": _TEXT},
+                "destroy": _FLAG,
+                "complete": _FLAG,
+                "resources": _COUNT,
+                "options": {"type": "object"},
+                "summary": _summary(),
+                "changes": _list("change"),
+                "drift": _list("drift"),
+                "kept": _list("change"),
+                "diagnostics": _list("diagnostic"),
+                "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            }
+        ),
+        "$defs": {
+            "address": {
+                "description": "<registry path>:<Kind>/<name>",
+                "type": "string",
+                "pattern": "^[a-z0-9][-a-z0-9/]*:[A-Z][A-Za-z]*/[a-z0-9][-a-z0-9]*$",
+            },
+            "span": _object(
+                {
+                    "path": _TEXT,
+                    "line": {"type": "integer", "minimum": 1},
+                    "column": {"type": "integer", "minimum": 1},
+                    "length": _COUNT,
+                }
+            ),
+            "change": _change(),
+            "field": _field(),
+            "drift": _object(
+                {
+                    "address": _ADDRESS,
+                    "driver": _TEXT,
+                    "lost": {**_FLAG, "description": "nothing is there any more"},
+                    "kept": {**_FLAG, "description": "it is left as it is"},
+                    "fields": _list("field"),
+                }
+            ),
+            "diagnostic": _diagnostic(),
+        },
+    }
+
+
+def _change() -> Schema:
+    body = _or_null({"type": "object"})
+    return _object(
+        {
+            "address": _ADDRESS,
+            "previous_address": _or_null(_ADDRESS),
+            "actions": {
+                "description": "a replace is delete and create, in the order they happen",
+                "type": "array",
+                "items": {"enum": [a.value for a in Action if a is not Action.REPLACE]},
+                "minItems": 1,
+                "maxItems": 2,
+            },
+            "reason": {"enum": [reason.value for reason in Reason]},
+            "note": _or_null(_TEXT),
+            "driver": _TEXT,
+            "previous_driver": _or_null(_TEXT),
+            "before": body,
+            "after": body,
+            "after_unknown": {**_POINTERS, "description": "paths of `after` known after apply"},
+            "sensitive": {**_POINTERS, "description": "paths of `after` that no one may see"},
+            "fields": _list("field"),
+            "applied": body,
+            "recorded": body,
+            "expect_version": _or_null(_TEXT),
+            "waits_for": {"type": "array", "items": _ADDRESS},
+            "depends_on": {"type": "array", "items": _ADDRESS},
+            "digest": _TEXT,
+            "lifecycle": _object(
+                {
+                    "protect": _FLAG,
+                    "ignore": {"type": "array", "items": _TEXT},
+                    "create_first": _FLAG,
+                    "deletion": {"enum": ["delete", "retain"]},
+                }
+            ),
+            "span": _SPAN,
+        }
+    )
+
+
+def _field() -> Schema:
+    return _object(
+        {
+            "path": {"type": "string", "pattern": "^(/.*)?$"},
+            "desired": {"description": "left out where there is none"},
+            "applied": {"description": "left out where there is none"},
+            "live": {"description": "left out where there is none"},
+            "reason": {"enum": [reason.value for reason in Reason]},
+            "sensitive": _FLAG,
+            "unknown": _FLAG,
+            "origin": _SPAN,
+        },
+        optional=("desired", "applied", "live"),
+    )
+
+
+def _summary() -> Schema:
+    names = ("add", "change", "destroy", "replace", "adopt", "forget", "moved", "drifted")
+    return _object(dict.fromkeys(names, _COUNT))
+
+
+def _diagnostic() -> Schema:
+    return _object(
+        {
+            "code": {"type": "string", "pattern": "^HR[0-9]{3}$"},
+            "severity": {"enum": ["error", "warning", "info"]},
+            "summary": _TEXT,
+            "span": _SPAN,
+            "address": _or_null(_TEXT),
+            "hint": _or_null(_TEXT),
+            "note": _or_null(_TEXT),
+            "related": {
+                "type": "array",
+                "items": _object({"message": _TEXT, "span": _SPAN}),
+            },
+        }
+    )
+
+
+def _object(properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/$defs/{name}"}}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}

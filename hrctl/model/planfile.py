@@ -24,10 +24,8 @@ Object = dict[str, Json]
 
 def to_json(plan: Plan) -> str:
     """The plan as JSON text with a line for each change, ending in a line feed."""
-    content = to_object(plan)
-    content["digest"] = digest(content)
     lines = []
-    for key, value in content.items():
+    for key, value in to_object(plan).items():
         if key in _LISTS and value:
             text = "[\n    " + ",\n    ".join(map(_compact, value)) + "\n  ]"
         else:
@@ -37,8 +35,8 @@ def to_json(plan: Plan) -> str:
 
 
 def to_object(plan: Plan) -> Object:
-    """The plan as a JSON object, without the digest."""
-    return {
+    """The plan as a JSON object."""
+    content: Object = {
         "format_version": FORMAT_VERSION,
         "id": plan.id,
         "created": plan.created,
@@ -62,9 +60,11 @@ def to_object(plan: Plan) -> Object:
         "kept": [change_object(change) for change in plan.kept],
         "diagnostics": [diagnostic_object(one) for one in plan.diagnostics],
     }
+    content["digest"] = digest(content)
+    return content
 
 
-def from_json(text: str) -> Plan:
+def from_json(text: str | bytes) -> Plan:
     """Read a saved plan.
 
     Raises:
@@ -73,7 +73,7 @@ def from_json(text: str) -> Plan:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged("is no JSON: it may be cut short") from error
     if not isinstance(content, dict) or "format_version" not in content:
         raise _damaged("is no plan of hrctl")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hrctl.model.address import Address
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Body
+
+if TYPE_CHECKING:
+    from hrctl.model.kinds.outputs import Output
 
 
-def static_outputs(address: Address, body: Body) -> dict[str, Json]:
-    """The outputs that follow from a body, secrets among them as the references that they are."""
+def static_outputs(address: Address, body: Body) -> dict[str, Output]:
+    """The outputs that follow from a body; secrets in them are references still."""
     from hrctl.model.kinds import kind
 
-    outputs = kind(address.kind).outputs(address, body)
-    return {name: output.value for name, output in outputs.items()}
+    return kind(address.kind).outputs(address, body)
 
 
 def immutable_fields(name: str) -> frozenset[str]:

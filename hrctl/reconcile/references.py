@@ -60,20 +60,18 @@ class References:
         change = self._changing.get(deferred.address) if deferred.address else None
         if change is None or change.after is None or deferred.output is None:
             return False
-        after = static_outputs(change.address, change.after).get(deferred.output, _ABSENT)
-        if after is _ABSENT:  # only the live system knows it
+        after = static_outputs(change.address, change.after).get(deferred.output)
+        if after is None or change.applied is None:  # only the live system knows it, or soon will
             return True
-        if change.applied is None:
-            return True
-        before = static_outputs(change.address, change.applied).get(deferred.output, _ABSENT)
-        return not same(after, before)
+        before = static_outputs(change.address, change.applied).get(deferred.output)
+        return before is None or not same(after.value, before.value)
 
     def _value(self, deferred: Deferred) -> Json:
         """What the ledger knows of it, where that stays true."""
         entry = self._entries.get(deferred.address) if deferred.address else None
         if entry is None or deferred.output is None or self.changes(deferred):
             return _ABSENT
-        value = entry.outputs.get(deferred.output, _ABSENT)
-        if value is _ABSENT:
-            value = static_outputs(entry.address, entry.body).get(deferred.output, _ABSENT)
-        return value
+        if deferred.output in entry.outputs:
+            return entry.outputs[deferred.output]
+        static = static_outputs(entry.address, entry.body).get(deferred.output)
+        return _ABSENT if static is None or static.sensitive else static.value

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json, lookup, references
-from hrctl.reconcile.bodies import has_secret, substitute
+from hrctl.reconcile.bodies import substitute
 from hrctl.reconcile.graph import LEDGER_ONLY
 from hrctl.reconcile.outputs import static_outputs, target
+
+if TYPE_CHECKING:
+    from hrctl.model.kinds.outputs import Output
 
 Decrypt = Callable[[Mapping[str, Json]], str]
 Key = tuple[Address, str]
@@ -43,7 +46,7 @@ class RunSecrets:
         self._sensitive: set[Key] = set()
         self._bodies: dict[Address, Body] = {}
         self._live: dict[Address, Mapping[str, Json]] = {}
-        self._static: dict[Address, dict[str, Json]] = {}
+        self._static: dict[Address, dict[str, Output]] = {}
         self._revealed: set[str] = set()
         for entry in entries.values():
             self.learn(entry.address, entry.body, entry.outputs)
@@ -138,30 +141,32 @@ class RunSecrets:
         key = target(source)
         if key is None:
             raise _missing(f"'{', '.join(source)}' is no source of values")
-        value = self._output(*key)
-        if key in self._sensitive or has_secret(value):
-            if not secrets:
-                return _ABSENT
-            if value is not _ABSENT:
-                return self._remember(self._walk(value, secrets=True))
-        if value is _ABSENT:
+        found = self._output(*key)
+        if not secrets and (key in self._sensitive or (found is not None and found.sensitive)):
+            return _ABSENT
+        if found is None:
             raise _missing(
                 f"{key[0]} has no output '{key[1]}' yet",
                 hint=f"apply it first: --target {key[0]}",
             )
-        return self._walk(value, secrets=secrets)
+        from hrctl.model.kinds.outputs import render
 
-    def _output(self, address: Address, name: str) -> Json:
+        value = render(found.value, lambda one: self._walk(one, secrets=True))
+        return self._remember(value) if key in self._sensitive or found.sensitive else value
+
+    def _output(self, address: Address, name: str) -> Output | None:
         """An output by name; what the live system says comes before what follows from the body."""
         if address not in self._bodies:
-            return _ABSENT
+            return None
         live = self._live[address]
         if name in live:
-            return live[name]
+            from hrctl.model.kinds.outputs import Output
+
+            return Output(live[name])
         static = self._static.get(address)
         if static is None:
             static = self._static[address] = static_outputs(address, self._bodies[address])
-        return static.get(name, _ABSENT)
+        return static.get(name)
 
     def _secret(self, source: Mapping[str, Json]) -> str:
         if "env" in source:

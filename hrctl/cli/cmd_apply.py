@@ -1,0 +1,210 @@
+"""`hrctl apply` and `hrctl destroy`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hrctl.cli import options as given
+from hrctl.cli.app import console_of
+from hrctl.cli.confirm import confirm
+from hrctl.cli.console import Console
+from hrctl.cli.exits import Exit
+from hrctl.cli.planning import make_plan, require_commit, show_drift_kept, show_plan, tell_findings
+from hrctl.cli.session import Session
+from hrctl.model.plan import Plan
+from hrctl.reconcile.events import Report
+from hrctl.reconcile.options import PlanOptions
+
+
+def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),
+    ] = None,
+    *,
+    yes: given.Yes = False,
+    target: given.Targets = None,
+    exclude: given.Excludes = None,
+    parallelism: given.Parallelism = None,
+    refresh_only: given.RefreshOnly = False,
+    context: given.Context = 0,
+    adopt: given.Adopt = False,
+    overwrite: given.Overwrite = False,
+    keep_drift: given.KeepDrift = False,
+    cascade: given.Cascade = False,
+    force: given.Force = None,
+    allow_deletes: given.AllowDeletes = None,
+    allow_updates: given.AllowUpdates = None,
+) -> int:
+    """Make the live systems as declared.
+
+    Shows the plan and asks first. With FILE exactly that plan is carried out, and refused where
+    the commit, the ledger or a live version has moved on since; the options that shape a plan then
+    have nothing to say. A failure stops only what depends on it. The first Ctrl-C lets what
+    runs finish, the second leaves at once, and the next run settles what was pending.
+
+    Leaves with 6 where only a part was applied.
+
+    Examples:
+      hrctl apply
+      hrctl apply --yes --target acme/shop/prod
+      hrctl apply shop.plan
+      hrctl apply --yes -o json | jq -c 'select(.event == "change-finished")'
+    """
+    console = console_of(ctx)
+    with Session(console) as session:
+        require_commit(session)
+        if file is not None:
+            plan = _saved(session, file)
+        else:
+            plan = make_plan(
+                session,
+                PlanOptions(
+                    targets=given.selectors(target),
+                    excludes=given.selectors(exclude),
+                    refresh_only=refresh_only,
+                    adopt=adopt,
+                    overwrite=overwrite,
+                    keep_drift=keep_drift,
+                    cascade=cascade,
+                    force=given.forced(force),
+                    limits=given.limits(session.project.safety),
+                    allow_deletes=allow_deletes,
+                    allow_updates=allow_updates,
+                ),
+            )
+        return carry_out(session, plan, "Apply these changes?", yes, parallelism, context)
+
+
+def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
+    ctx: typer.Context,
+    *,
+    yes: given.Yes = False,
+    target: given.Targets = None,
+    exclude: given.Excludes = None,
+    parallelism: given.Parallelism = None,
+    context: given.Context = 0,
+    force: given.Force = None,
+) -> int:
+    """Remove everything that was applied from the live systems.
+
+    The declarations stay; `hrctl apply` makes it all again. What is protected must be named with
+    --force, and what `lifecycle.deletion: retain` says to keep is only forgotten.
+
+    Examples:
+      hrctl destroy
+      hrctl destroy --target acme/shop/dev --yes
+    """
+    console = console_of(ctx)
+    with Session(console) as session:
+        require_commit(session)
+        plan = make_plan(
+            session,
+            PlanOptions(
+                targets=given.selectors(target),
+                excludes=given.selectors(exclude),
+                destroy=True,
+                cascade=True,
+                force=given.forced(force),
+                limits=given.limits(session.project.safety),
+            ),
+        )
+        return carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
+
+
+def _saved(session: Session, file: Path) -> Plan:
+    """A plan from its file, if all that it was made from is still so."""
+    from hrctl.cli import planfiles
+    from hrctl.reconcile import staleness
+
+    plan = planfiles.read(file)
+    staleness.check(
+        plan,
+        session.ledger,
+        session.drivers(plan.drivers),
+        commit=session.load().commit,
+        tree_digest=session.tree().digest,
+        driver_versions=session.versions(),
+    )
+    return plan
+
+
+def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already answered
+    session: Session,
+    plan: Plan,
+    question: str,
+    yes: bool,  # noqa: FBT001  # as given on the command line
+    parallelism: int | None,
+    context: int,
+) -> int:
+    """Show a plan, ask, and apply it.
+
+    Returns:
+        The exit code.
+    """
+    from hrctl.reconcile import safety
+
+    console = session.console
+    _show(console, plan, context)
+    safety.refuse(plan)
+    if plan.pending:
+        if session.load().dirty:
+            console.note("The working tree differs from the commit; what is on disk is applied.")
+        confirm(console, question, yes=yes)
+    if not plan.changes:
+        return Exit.DONE
+    report = run_plan(session, plan, parallelism)
+    _tell(console, plan, report)
+    return report.exit_code
+
+
+def _show(console: Console, plan: Plan, context: int) -> None:
+    if console.json_output:
+        from hrctl.model import planfile
+
+        console.event({"event": "plan", "plan": planfile.to_object(plan)})
+        tell_findings(console, plan)
+    else:
+        show_plan(console, plan, context=context)
+        show_drift_kept(console, plan)
+
+
+def run_plan(session: Session, plan: Plan, parallelism: int | None = None) -> Report:
+    """Carry a plan out, telling its progress; Ctrl-C stops it in good order."""
+    from hrctl.cli import runs
+    from hrctl.cli.interrupt import stoppable
+    from hrctl.cli.render.progress import progress
+    from hrctl.reconcile import applier
+    from hrctl.reconcile.events import RunInfo
+
+    run = RunInfo(runs.new_run(), runs.who(), runs.command(), dict(os.environ))
+    instances = {change.driver for change in plan.changes}
+    instances |= {one.previous_driver for one in plan.changes if one.previous_driver}
+    drivers = session.drivers(instances | plan.drivers.keys())
+    with stoppable(session.console) as stop, progress(session.console) as listen:
+        return applier.apply(
+            plan,
+            session.ledger,
+            drivers,
+            run=run,
+            parallelism=parallelism or session.project.parallelism,
+            on_event=listen,
+            stop=stop,
+        )
+
+
+def _tell(console: Console, plan: Plan, report: Report) -> None:
+    """The summary; nothing where only the ledger was brought up to date."""
+    if console.json_output or (not plan.pending and report.status == "done"):
+        return
+    from hrctl.cli.render.progress import report_lines
+    from hrctl.cli.render.style import paint
+
+    brush = paint(color=console.color(sys.stdout))
+    console.data("\n".join(report_lines(report, width=console.width, brush=brush)))

@@ -1,0 +1,150 @@
+"""`hrctl driver`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hrctl.cli.app import Group, console_of
+from hrctl.cli.console import Console
+from hrctl.cli.exits import Exit
+from hrctl.cli.session import LOCAL, Session
+from hrctl.diagnostics import Diagnostic, HrctlError
+
+
+def list_(ctx: typer.Context) -> int:
+    """List the driver types that are installed and the instances of this project.
+
+    Examples:
+      hrctl driver list
+      hrctl driver list -o json
+    """
+    from hrctl.drivers import discovery
+
+    console = console_of(ctx)
+    types: list[dict[str, Any]] = []
+    for info in discovery.installed():
+        kinds: list[str] = []
+        problem: str | None = None
+        try:
+            kinds = sorted(discovery.load_driver(info.type).kinds)
+        except HrctlError as error:
+            problem = str(error.diagnostics[0])
+        types.append(
+            {
+                "type": info.type,
+                "distribution": info.distribution,
+                "version": info.version,
+                "kinds": kinds,
+                "problem": problem,
+            }
+        )
+    instances = _instances(console)
+    if console.json_output:
+        console.json({"types": types, "instances": instances})
+        return Exit.DONE
+    rows = [
+        (
+            one["type"],
+            f"{one['distribution']} {one['version']}",
+            _kinds(one["kinds"], one["problem"]),
+        )
+        for one in types
+    ]
+    console.table(("TYPE", "FROM", "KINDS"), rows)
+    if instances:
+        console.data("")
+        pairs = [(name, type_) for name, type_ in instances.items()]
+        console.table(("INSTANCE", "TYPE"), pairs)
+    return Exit.DONE
+
+
+def _kinds(kinds: list[str], problem: str | None) -> str:
+    return problem or ", ".join(kinds)
+
+
+def _instances(console: Console) -> dict[str, str]:
+    """Instance -> type; none outside a project."""
+    try:
+        with Session(console) as session:
+            found = {name: spec.type for name, spec in session.project.drivers.items()}
+    except HrctlError as error:
+        if error.diagnostics[0].code != "HR060":
+            raise
+        return {}
+    return {LOCAL: LOCAL} | found
+
+
+def check(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INSTANCE]...", help="Default: all.", show_default=False),
+    ] = None,
+) -> int:
+    """Connect to the instances of this project and count what is there.
+
+    Examples:
+      hrctl driver check
+      hrctl driver check procs
+    """
+    from hrctl.drivers import discovery
+
+    console = console_of(ctx)
+    rows: list[dict[str, Any]] = []
+    problems: list[Diagnostic] = []
+    with Session(console) as session:
+        known = {LOCAL: LOCAL} | {name: one.type for name, one in session.project.drivers.items()}
+        for name in names or known:
+            if name not in known:
+                have = ", ".join(known)
+                raise HrctlError(
+                    Diagnostic(
+                        "HR153", f"no instance '{name}' is configured", note=f"there are {have}"
+                    )
+                )
+            try:
+                broken = discovery.check_driver(discovery.load_driver(known[name]))
+                if broken:
+                    raise HrctlError(*broken)
+                (driver,) = session.drivers([name]).values()
+                stamps = list(driver.scan())
+            except HrctlError as error:
+                problems += error.diagnostics
+                rows.append({"instance": name, "type": known[name], "ok": False})
+                continue
+            ours = sum(one.owner == session.project.name for one in stamps)
+            rows.append(
+                {
+                    "instance": name,
+                    "type": known[name],
+                    "ok": True,
+                    "live": len(stamps),
+                    "ours": ours,
+                }
+            )
+    if console.json_output:
+        console.json({"instances": rows})
+    else:
+        console.table(
+            ("INSTANCE", "TYPE", "ANSWERS", "LIVE", "OURS"),
+            [
+                (r["instance"], r["type"], "yes" if r["ok"] else "no", r.get("live"), r.get("ours"))
+                for r in rows
+            ],
+        )
+    if problems:
+        raise HrctlError(*problems)
+    return Exit.DONE
+
+
+DRIVER = Group(
+    """Look at the drivers, and whether the live systems behind them answer.
+
+    Examples:
+      hrctl driver list
+      hrctl driver check
+    """,
+    {"list": list_, "check": check},
+)

@@ -1,0 +1,113 @@
+"""`hrctl get`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from hrctl.cli.app import console_of
+from hrctl.cli.complete import complete_selector
+from hrctl.cli.exits import Exit
+from hrctl.cli.session import Session
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Driver, Live, Stamp
+from hrctl.model.address import Address, Selector
+from hrctl.model.values import Body
+
+
+class Found(NamedTuple):
+    """A live thing and the instance that it lives in."""
+
+    driver: str
+    stamp: Stamp
+
+
+def get(
+    ctx: typer.Context,
+    selector: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ADDRESS|REGISTRY|KIND]",
+            help="An address shows its value; all else lists. Also a glob. Default: everything.",
+            autocompletion=complete_selector,
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Show what is live, as the drivers of this project see it.
+
+    What `local` holds is the embedded registry. Secrets show as their references.
+
+    Examples:
+      hrctl get
+      hrctl get acme/shop/prod:Config/app
+      hrctl get Service -o json
+      hrctl get acme/shop
+    """
+    console = console_of(ctx)
+    with Session(console) as session:
+        names = {"local", *session.project.drivers}
+        drivers = session.drivers(names)
+        found = _find(drivers, selector)
+        if selector is not None and ":" in selector and not any(m in selector for m in "*?["):
+            address = Address.parse(selector)
+            if not found:
+                raise HrctlError.of(
+                    "HR154", f"{address} is not live", hint="`hrctl get` lists what is"
+                )
+            shown = [_shown(session, drivers, one) for one in found]
+            if console.json_output:
+                console.json(shown[0])
+            else:
+                from hrctl.cli.render.document import document
+
+                console.data("\n".join(document(one) for one in shown))
+            return Exit.DONE
+    if console.json_output:
+        console.json({"live": [_row(one) for one in found]})
+    elif found:
+        rows = [(f.stamp.address, f.driver, f.stamp.owner, f.stamp.version[:12]) for f in found]
+        console.table(("ADDRESS", "DRIVER", "OWNER", "VERSION"), rows)
+    else:
+        console.note("nothing is live" + (f" that '{selector}' selects" if selector else ""))
+    return Exit.DONE
+
+
+def _find(drivers: dict[str, Driver], text: str | None) -> list[Found]:
+    """What is live, by address; a label selects nothing, as a scan does not know labels."""
+    selector = Selector(text) if text else None
+    found = [
+        Found(name, stamp)
+        for name, driver in drivers.items()
+        for stamp in driver.scan()
+        if selector is None or selector.matches(stamp.address, {})
+    ]
+    return sorted(found, key=lambda one: (one.stamp.address, one.driver))
+
+
+def _row(found: Found) -> dict[str, Any]:
+    stamp = found.stamp
+    return {
+        "address": stamp.address,
+        "driver": found.driver,
+        "owner": stamp.owner,
+        "version": stamp.version,
+    }
+
+
+def _shown(session: Session, drivers: dict[str, Driver], found: Found) -> dict[str, Any]:
+    (live,) = drivers[found.driver].read([found.stamp.address])
+    return _row(found) | {"body": _masked(session, live)}
+
+
+def _masked(session: Session, live: Live) -> Body:
+    """The body without plaintext, as far as the ledger or the tree says what is secret in it."""
+    from hrctl.reconcile.bodies import mask
+
+    entries = list(session.ledger.entries([live.address]))
+    shapes: list[Body | None] = [entry.body for entry in entries]
+    tree = session.load().tree
+    if live.address in tree.rows:
+        shapes.append(tree.resource(live.address).body)
+    return mask(live.body, shapes)

@@ -1,0 +1,85 @@
+"""The table of all commands: static, so that help and completion import none of them.
+
+A new command is one more row: (name, summary, ``module:ATTRIBUTE``). The attribute is either the
+function of the command or a `hrctl.cli.app.Group` of functions.
+"""
+
+from __future__ import annotations
+
+Row = tuple[str, str, str]
+
+SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
+    (
+        "Write",
+        (
+            ("init", "start a project here, from an example or empty", "hrctl.cli.cmd_init:init"),
+            ("validate", "check every manifest", "hrctl.cli.cmd_validate:validate"),
+            ("fmt", "put manifests into canonical layout", "hrctl.cli.cmd_fmt:fmt"),
+            ("schema", "print or write the JSON Schemas", "hrctl.cli.cmd_schema:schema"),
+            ("import", "write manifests of what is live", "hrctl.cli.cmd_import:import_"),
+        ),
+    ),
+    (
+        "Change",
+        (
+            ("plan", "show what an apply would do", "hrctl.cli.cmd_plan:plan"),
+            ("apply", "make the live systems as declared", "hrctl.cli.cmd_apply:apply"),
+            ("destroy", "remove everything that is ours", "hrctl.cli.cmd_apply:destroy"),
+            ("drift", "show what was changed behind our back", "hrctl.cli.cmd_plan:drift"),
+        ),
+    ),
+    (
+        "Look",
+        (
+            ("get", "show what is live", "hrctl.cli.cmd_get:get"),
+            ("explain", "tell where values come from", "hrctl.cli.cmd_explain:explain"),
+            ("graph", "draw what depends on what", "hrctl.cli.cmd_graph:graph"),
+        ),
+    ),
+    (
+        "Look after",
+        (
+            ("state", "the ledger: entries, runs, locks", "hrctl.cli.cmd_state:STATE"),
+            ("driver", "the drivers and whether they answer", "hrctl.cli.cmd_driver:DRIVER"),
+        ),
+    ),
+)
+
+ROWS: dict[str, Row] = {row[0]: row for _, rows in SECTIONS for row in rows}
+
+_HEAD = """\
+Usage: hrctl [OPTIONS] COMMAND [ARGS]...
+
+  Declare a whole platform as YAML in git, plan it, apply it.
+"""
+
+_TAIL = """\
+Options, before or after the command:
+  -C DIR                Work as if started in DIR.
+  -o, --output FORMAT   text or json.
+  --no-color            No colour, as with a non-empty NO_COLOR.
+  -v, --verbose         Tell more.
+  -q, --quiet           Tell only data and errors.
+  --debug               Show the traceback of an internal error.
+  --version             Print the version.
+  --install-completion  Install completion for the current shell.
+  --show-completion     Print it, to install it by hand.
+  --help                Print this, or the help of a command.
+
+Examples:
+  hrctl init --example quickstart
+  hrctl plan
+  hrctl apply
+
+`hrctl COMMAND --help` tells more of a command, `hrctl explain CODE` of an error.
+"""
+
+
+def root_help() -> str:
+    """The text of `hrctl --help`, the only one there is."""
+    width = max(map(len, ROWS)) + 2
+    parts = [_HEAD]
+    for title, rows in SECTIONS:
+        lines = [f"  {name:<{width}}{summary}" for name, summary, _ in rows]
+        parts.append("\n".join([f"{title}:", *lines, ""]))
+    return "\n".join([*parts, _TAIL])

@@ -1,0 +1,102 @@
+"""The two streams and how to write to them: format, colour, width, how much to tell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from hrctl.model.values import Json
+
+if TYPE_CHECKING:
+    from hrctl.cli.render.style import Paint
+
+DEFAULT_WIDTH = 80
+
+
+class Console:
+    """What the global options said, and where output goes.
+
+    Data goes to standard output through `data` and `json`; everything else to standard error
+    through `note` (not with -q), `detail` (only with -v) and `error`.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self.json_output = False
+        self.no_color = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        self.verbose = 0
+        self.quiet = False
+        self.debug = environ.get("HRCTL_DEBUG", "0") not in {"", "0"}
+        self._columns = environ.get("COLUMNS", "")
+
+    @property
+    def width(self) -> int:
+        """Columns to fill: COLUMNS, else the terminal's, else 80."""
+        if self._columns.isdigit() and int(self._columns) > 0:
+            return int(self._columns)
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns or DEFAULT_WIDTH
+        except (OSError, ValueError):  # not a terminal, or no real stream
+            return DEFAULT_WIDTH
+
+    def color(self, stream: TextIO) -> bool:
+        """Whether to colour what goes to this stream."""
+        return not self.no_color and stream.isatty()
+
+    def data(self, text: str) -> None:
+        """Write a result, and end its line."""
+        _write(sys.stdout, text)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write a result of several lines."""
+        self.data("\n".join(lines))
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Write a result as a table."""
+        from hrctl.cli.render.table import table_lines
+
+        self.lines(table_lines(heads, rows, width=self.width, paint=self.brush(sys.stdout)))
+
+    def brush(self, stream: TextIO) -> Paint:
+        """How to colour what goes to this stream."""
+        from hrctl.cli.render.style import paint
+
+        return paint(color=self.color(stream))
+
+    def json(self, value: Json) -> None:
+        """Write a result as JSON."""
+        import json
+
+        self.data(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def event(self, value: Json) -> None:
+        """Write one line of JSON, at once."""
+        import json
+
+        self.data(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Tell something that is not the result."""
+        if not self.quiet:
+            _write(sys.stderr, text)
+
+    def detail(self, text: str) -> None:
+        """Tell something that only -v wants to know."""
+        if self.verbose:
+            _write(sys.stderr, text)
+
+    def error(self, text: str) -> None:
+        """Tell what went wrong."""
+        _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a line; what the stream's encoding cannot hold is escaped, never an error."""
+    line = text if text.endswith("\n") else text + "\n"
+    try:
+        stream.write(line)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))

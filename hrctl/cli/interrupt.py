@@ -1,0 +1,37 @@
+"""Ctrl-C while something is changed: the first stops in good order, the second leaves at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from hrctl.cli.console import Console
+
+
+@contextmanager
+def stoppable(console: Console) -> Iterator[threading.Event]:
+    """An event that a first Ctrl-C (or SIGTERM) sets; a second one raises KeyboardInterrupt."""
+    stop = threading.Event()
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        console.error(
+            "Stopping: nothing new starts, what runs is finished and recorded."
+            " Once more leaves at once."
+        )
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, handle) for one in signals]
+    try:
+        yield stop
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)

@@ -1,0 +1,40 @@
+"""Where the program starts.
+
+`hrctl --version` and `hrctl --help` are answered here without an import that costs anything: the
+command line library alone takes longer than both may. All else goes to `hrctl.cli.run`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+COMPLETE = "_HRCTL_COMPLETE"  # set by the shell when it asks for completions
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run hrctl with these arguments (without the program's name); returns the exit code."""
+    args = sys.argv[1:] if argv is None else argv
+    if COMPLETE not in os.environ:
+        if args in (["--version"], ["-V"]):
+            from hrctl import __version__
+
+            return _say(f"hrctl {__version__}\n")
+        if args in ([], ["--help"], ["-h"], ["help"]):
+            from hrctl.cli.commands import root_help
+
+            return _say(root_help())
+    from hrctl.cli.run import run
+
+    return run(args)
+
+
+def _say(text: str) -> int:
+    """Write to standard output; a reader that has left is no error worth a traceback."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0

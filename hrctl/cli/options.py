@@ -1,0 +1,105 @@
+"""Options that several commands take, and the plan options that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from hrctl.cli.complete import complete_address, complete_selector
+from hrctl.model.address import Address, Selector
+from hrctl.reconcile.options import SafetyLimits
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="SELECTOR",
+        help="Only these and what they need: an address, a registry, a kind, a glob, a label.",
+        autocompletion=complete_selector,
+    ),
+]
+Excludes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="SELECTOR",
+        help="Not these, nor what needs them.",
+        autocompletion=complete_selector,
+    ),
+]
+Context = Annotated[
+    int,
+    typer.Option(
+        "--context", min=0, metavar="N", help="Show N unchanged fields around each changed one."
+    ),
+]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what is live and has no owner.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Where live, applied and declared differ, take the declared."),
+]
+KeepDrift = Annotated[
+    bool, typer.Option("--keep-drift", help="Leave what was changed in the live systems.")
+]
+Cascade = Annotated[
+    bool, typer.Option("--cascade", help="Delete a registry with all that is in it.")
+]
+Force = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--force",
+        metavar="ADDRESS",
+        help="Delete or replace this one although it is protected.",
+        autocompletion=complete_address,
+    ),
+]
+AllowDeletes = Annotated[
+    int | None,
+    typer.Option("--allow-deletes", min=0, metavar="N", help="Delete up to N, whatever the limit."),
+]
+AllowUpdates = Annotated[
+    int | None,
+    typer.Option("--allow-updates", min=0, metavar="N", help="Update up to N, whatever the limit."),
+]
+RefreshOnly = Annotated[
+    bool,
+    typer.Option("--refresh-only", help="Bring the ledger up to what is live, touch nothing else."),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask no live system: declared against applied.")
+]
+DetailedExitcode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Leave with 2 where there are changes.")
+]
+Parallelism = Annotated[
+    int | None,
+    typer.Option("--parallelism", min=1, metavar="N", help="Work on up to N at once (10)."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def selectors(texts: Sequence[str] | None) -> tuple[Selector, ...]:
+    """What was given to an option that selects."""
+    return tuple(Selector(text) for text in texts or ())
+
+
+def forced(texts: Sequence[str] | None) -> frozenset[Address]:
+    """What was given to `--force`.
+
+    Raises:
+        HrctlError: HR140, where one is not an address.
+    """
+    return frozenset(Address.parse(text) for text in texts or ())
+
+
+def limits(safety: Mapping[str, Any]) -> SafetyLimits:
+    """The limits of `safety` in the project file; what it leaves out is as built in."""
+    names = {
+        "maxDeletes": "max_deletes",
+        "maxDeletePercent": "max_delete_percent",
+        "maxUpdatePercent": "max_update_percent",
+    }
+    return SafetyLimits(**{names[key]: value for key, value in safety.items() if key in names})

@@ -1,0 +1,47 @@
+"""Plans as files: saved so that no half of one is ever left, read with all that can be wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hrctl.diagnostics import HrctlError
+from hrctl.model import planfile
+from hrctl.model.plan import Plan
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write a plan, readable by its owner alone.
+
+    Raises:
+        HrctlError: HR151, where the file cannot be written.
+    """
+    text = planfile.to_json(plan)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.touch(mode=0o600)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        why = (error.strerror or str(error)).lower()
+        raise HrctlError.of("HR151", f"plan file {path} cannot be written: {why}") from error
+
+
+def read(path: Path) -> Plan:
+    """Read a saved plan.
+
+    Raises:
+        HrctlError: HR152 where there is no such file or it cannot be read; what
+            `planfile.from_json` says of what is in it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise HrctlError.of(
+            "HR152",
+            f"plan file {path} cannot be read: {why}",
+            hint=f"`hrctl plan --out {path}` makes one",
+        ) from error
+    return planfile.from_json(data)

@@ -1,0 +1,98 @@
+"""Making a plan of a session, and showing it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from hrctl.cli.console import Console
+from hrctl.cli.session import Session
+from hrctl.diagnostics import HrctlError, Severity
+from hrctl.model.address import Address
+from hrctl.model.plan import Plan
+from hrctl.reconcile.options import PlanOptions, PlanSource
+
+
+def make_plan(session: Session, options: PlanOptions) -> Plan:
+    """The plan of what is declared here against the ledger and the live systems."""
+    from hrctl.reconcile import planner
+
+    tree = session.tree()
+    drivers = {} if options.offline else session.drivers()
+    return planner.plan(tree, session.ledger, drivers, options, plan_source(session))
+
+
+def plan_source(session: Session) -> PlanSource:
+    """What a plan says of where it comes from."""
+    loaded = session.load()
+    return PlanSource(
+        project=session.project.name,
+        commit=loaded.commit,
+        dirty=loaded.dirty,
+        removed_note=_removed_note(session) if loaded.commit else _no_note,
+        driver_versions=session.versions(),
+    )
+
+
+def _no_note(_address: Address) -> str | None:
+    return None
+
+
+def _removed_note(session: Session) -> Callable[[Address], str | None]:
+    def ask(address: Address) -> str | None:
+        from hrctl.cli.history import removal
+
+        return removal(session.project.root, address)
+
+    return ask
+
+
+def require_commit(session: Session) -> str:
+    """The commit that is applied.
+
+    Raises:
+        HrctlError: HR062 outside a repository, HR063 in one without a commit.
+    """
+    from hrctl.source import git
+
+    commit = session.load().commit
+    if commit is not None:
+        return commit
+    if git.toplevel(session.project.root) is None:
+        raise HrctlError.of(
+            "HR062",
+            f"{session.project.root} is in no git repository, and what is applied must be in one",
+            hint="git init, git add, git commit",
+        )
+    raise HrctlError.of(
+        "HR063", "the git repository has no commit yet", hint="commit what is to be applied"
+    )
+
+
+def show_plan(console: Console, plan: Plan, *, context: int = 0) -> None:
+    """The plan as text on standard output, what it has to say besides on standard error."""
+    from hrctl.cli.render.style import paint
+    from hrctl.cli.render.text import plan_lines
+
+    brush = paint(color=console.color(sys.stdout))
+    lines = plan_lines(plan, width=console.width, context=context, paint=brush)
+    console.data("\n".join(lines))
+    tell_findings(console, plan)
+
+
+def tell_findings(console: Console, plan: Plan) -> None:
+    """The warnings of a plan, and why it is not complete; errors are raised by who needs it."""
+    warnings = [one for one in plan.diagnostics if one.severity is not Severity.ERROR]
+    if warnings and not console.quiet:
+        from hrctl.cli.render.diagnostics import report
+
+        sys.stdout.flush()
+        report(console, warnings)
+
+
+def show_drift_kept(console: Console, plan: Plan) -> None:
+    """One line for what `--keep-drift` and `lifecycle.ignore` leave as it is."""
+    if plan.kept:
+        from hrctl.cli.render.text import count
+
+        console.note(f"{count(len(plan.kept), 'resource')} drifted and left so.")

@@ -1,0 +1,243 @@
+"""A plan for people: names first, only what changes, one line at the end that says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from hrctl.cli.render.style import Paint, plain
+from hrctl.cli.render.values import (
+    UNKNOWN,
+    Secrets,
+    columns,
+    elide,
+    elide_left,
+    elide_pair,
+    field_name,
+    pad,
+    place,
+    printable,
+    show,
+)
+from hrctl.model import planfile
+from hrctl.model.plan import ABSENT, Absent, Action, Change, FieldChange, Plan, Reason
+from hrctl.model.values import Body, Json, is_reference, pointer
+
+MARKS: Final = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.REPLACE: ("-/+", "magenta"),
+    Action.DELETE: ("-", "red"),
+    Action.ADOPT: ("<=", "cyan"),
+    Action.FORGET: ("<=", "dim"),
+    Action.NOOP: (" ", "dim"),
+}
+DRIFT: Final = ("!", "magenta")
+
+_VALUES = 29  # the column where reasons and values start
+_PLACES = 40  # the column of the file
+_ORIGINS = 52  # the column of "from <file>", where there is room
+_NARROWEST = 12  # below so many columns a place moves to a line of its own
+
+
+def mark(change: Change) -> tuple[str, str]:
+    """The sign of a change and its colour."""
+    if change.drifted and change.action is not Action.NOOP:
+        return DRIFT
+    return MARKS[change.action]
+
+
+def plan_lines(
+    plan: Plan, *, width: int = 80, context: int = 0, paint: Paint = plain
+) -> Iterator[str]:
+    """The plan, line by line, grouped by registry.
+
+    Args:
+        plan: what to show; changes that do nothing are left out.
+        width: columns to fill; names and addresses may go beyond, values never do.
+        context: how many unchanged fields to show around each changed one, and how many fields of
+            what is created or deleted.
+        paint: colours, or `plain`.
+    """
+    groups: dict[str, list[Change]] = {}
+    for change in plan.pending:
+        groups.setdefault(change.address.registry, []).append(change)
+    writer = _Writer(width, context, paint)
+    for registry in sorted(groups):
+        yield paint(registry, "bold")
+        for change in groups[registry]:
+            yield from writer.change(change)
+        yield ""
+    yield summary(plan)
+
+
+def summary(plan: Plan) -> str:
+    """The last line."""
+    if not plan.pending:
+        if plan.destroy:
+            return "No changes. Nothing is left to destroy."
+        return f"No changes. {count(plan.resources, 'resource')} as declared."
+    numbers = planfile.summary(plan)
+    line = "Plan: {add} to add, {change} to change, {destroy} to destroy".format_map(numbers)
+    for name, words in (
+        ("drifted", "drifted"),
+        ("moved", "moved"),
+        ("adopt", "to adopt"),
+        ("forget", "to forget"),
+    ):
+        if numbers[name]:
+            line += f", {numbers[name]} {words}"
+    return line + "."
+
+
+def count(number: int, noun: str) -> str:
+    """``1 resource``, ``2 resources``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+class _Writer:
+    """Lays out one change after another; secrets are numbered across all of them."""
+
+    def __init__(self, width: int, context: int, paint: Paint) -> None:
+        self.width = width
+        self.context = context
+        self.paint = paint
+        self.secrets = Secrets()
+
+    def change(self, change: Change) -> Iterator[str]:
+        yield from self.head(change)
+        if change.previous_address is not None:
+            yield f"      {'moved from':<{_VALUES - 6}}{change.previous_address}"
+        if change.action in {Action.CREATE, Action.DELETE}:
+            body = change.after if change.action is Action.CREATE else change.before
+            rows = list(_leaves(body)) if self.context else []
+            for path, value in rows[: self.context]:
+                yield self.paint(self.unchanged(path, value, body), "dim")
+            return
+        yield from self.fields(change)
+
+    def head(self, change: Change) -> Iterator[str]:
+        sign, style = mark(change)
+        label = change.address.local
+        gap = " " * max(_VALUES - 4 - columns(label), 2)
+        if len(sign) > 1 and len(gap) > len(sign):
+            gap = gap[len(sign) - 1 :]
+        start = f"  {sign} {label}{gap}"
+        painted = f"  {self.paint(sign, style)} {self.paint(label, 'bold')}{gap}"
+        reason = change.reason.value
+        if change.note:
+            yield f"{painted}{reason} ({printable(change.note)})"
+            return
+        if change.span is None:
+            yield f"{painted}{reason}"
+            return
+        reason = f"{reason:<{_PLACES - _VALUES}}"
+        room = self.width - columns(start) - len(reason)
+        if room >= _NARROWEST:
+            yield f"{painted}{reason}{self.paint(elide_left(place(change.span), room), 'dim')}"
+        else:
+            yield f"{painted}{reason.rstrip()}"
+            yield self.paint(elide_left(f"      {place(change.span)}", self.width), "dim")
+
+    def fields(self, change: Change) -> Iterator[str]:
+        body = change.after if change.after is not None else change.before
+        if not self.context:
+            for one in change.fields:
+                yield from self.field(one, change)
+            return
+        changed = {one.path: one for one in change.fields}
+        rows = [
+            (path, value)
+            for path, value in _leaves(body)
+            if path in changed or not _under(path, changed)
+        ]
+        near = _near([path in changed for path, _ in rows], self.context)
+        shown = set()
+        for (path, value), wanted in zip(rows, near, strict=True):
+            if path in changed:
+                shown.add(path)
+                yield from self.field(changed[path], change)
+            elif wanted:
+                yield self.paint(self.unchanged(path, value, body), "dim")
+        for one in change.fields:
+            if one.path not in shown:
+                yield from self.field(one, change)
+
+    def unchanged(self, path: str, value: Json, body: Body | None) -> str:
+        start = self.start(field_name(path, body))
+        return start + elide(show(value, self.secrets), self.width - columns(start))
+
+    def start(self, name: str) -> str:
+        name = elide(name, self.width // 2)
+        fits = columns(name) < _VALUES - 6
+        return f"      {pad(name, _VALUES - 6)}" if fits else f"      {name}   "
+
+    def field(self, one: FieldChange, change: Change) -> Iterator[str]:
+        """A line for the field, or several where the values do not fit on one."""
+        body = change.after if not isinstance(one.desired, Absent) else change.before
+        old = one.live if not isinstance(one.live, Absent) else one.applied
+        start = self.start(field_name(one.path, body, old))
+        room = self.width - columns(start)
+        texts = self.values(one, change)
+        line = start + "".join(texts)
+        if columns(line) > self.width:
+            yield from self.broken(start, texts, room)
+            line = ""
+        origin = f"from {place(one.origin)}" if one.origin is not None else ""
+        column = max(min(_ORIGINS, self.width - columns(origin)), columns(line) + 2)
+        if line and origin and column + columns(origin) <= self.width:
+            line = pad(line, column) + self.paint(origin, "dim")
+            origin = ""
+        if line:
+            yield line
+        if origin:
+            indent = " " * _VALUES
+            yield indent + self.paint(elide_left(origin, self.width - _VALUES), "dim")
+
+    def values(self, one: FieldChange, change: Change) -> list[str]:
+        """The values with what stands between them: ``['2', ' -> ', '3']``."""
+        live = show(one.live, self.secrets, sensitive=one.sensitive)
+        if one.unknown or (is_reference(one.desired) and not one.sensitive):
+            wanted = UNKNOWN
+        else:
+            wanted = show(one.desired, self.secrets, sensitive=one.sensitive)
+        if one.reason is Reason.CONFLICT:
+            applied = show(one.applied, self.secrets, sensitive=one.sensitive)
+            return ["live ", live, ", wanted ", wanted, ", last applied ", applied]
+        if one.reason is Reason.DRIFTED and change.drifted:
+            return ["live ", live, ", wanted ", wanted]
+        if one.reason is Reason.DRIFTED:
+            return ["", live, " -> ", wanted + " (drifted)"]
+        return ["", live, " -> ", wanted]
+
+    def broken(self, start: str, texts: Sequence[str], room: int) -> Iterator[str]:
+        """Each value on a line of its own, cut so that the difference between them is in sight."""
+        words = [word.strip(" ,") for word in texts[::2]]
+        indent = max(len(word) + 1 if word else 0 for word in words)
+        values = list(texts[1::2])
+        values[:2] = elide_pair(values[0], values[1], room - indent)
+        for number, (word, value) in enumerate(zip(words, values, strict=True)):
+            left = start if number == 0 else " " * columns(start)
+            yield f"{left}{word:<{indent}}{elide(value, room - indent)}"
+
+
+def _leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
+    """Every field of a body that holds no further fields, in document order."""
+    if isinstance(value, dict) and value and not is_reference(value):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}{pointer([key])}")
+    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}/{index}")
+    elif path and value not in ({}, [], None, ABSENT):
+        yield path, value
+
+
+def _under(path: str, changed: Iterable[str]) -> bool:
+    return any(path.startswith(one + "/") for one in changed)
+
+
+def _near(hits: Sequence[bool], distance: int) -> list[bool]:
+    """Which positions are at most `distance` away from a hit."""
+    places = [index for index, hit in enumerate(hits) if hit]
+    return [any(abs(index - one) <= distance for one in places) for index in range(len(hits))]

@@ -1,0 +1,121 @@
+"""One run of a command: every way it can end becomes an exit code and one message."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from difflib import get_close_matches
+
+import typer._click as click
+from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
+from typer.exceptions import Abort
+
+from hrctl.cli.app import Root
+from hrctl.cli.commands import ROWS
+from hrctl.cli.console import Console
+from hrctl.cli.exits import Exit
+from hrctl.diagnostics import Diagnostic, HrctlError
+
+REPORT_TO = "https://github.com/hrctl/hrctl/issues"
+
+# A command allocates much and drops little: fewer collections, none of what the imports left.
+_COLLECT_AFTER = 200_000
+
+
+def run(args: list[str]) -> int:
+    """Run hrctl with these arguments; returns the exit code, and never raises."""
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 100)
+    console = Console()
+    try:
+        code = _guarded(args, console)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes again when it leaves; there it must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except OSError as error:  # standard output itself: a full disk behind a redirection
+        return _fail(console, _of_os_error(error))
+    return code
+
+
+def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one for each way to end
+    try:
+        result = Root().main(args=args, prog_name="hrctl", standalone_mode=False, obj=console)
+    except NoArgsIsHelpError as error:
+        console.data(error.ctx.get_help())
+        return Exit.DONE
+    except UsageError as error:
+        return _fail(console, _of_usage(error))
+    except HrctlError as error:
+        return _fail(console, error)
+    except (KeyboardInterrupt, Abort):
+        console.error("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except SystemExit as error:  # typer leaves so from completion
+        return error.code if isinstance(error.code, int) else Exit.ERROR
+    except OSError as error:
+        return _unexpected(console, error) or _fail(console, _of_os_error(error))
+    except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback for users
+        return _unexpected(console, error) or _fail(console, _of_bug(error))
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def _fail(console: Console, error: HrctlError) -> int:
+    from hrctl.cli.render.diagnostics import report
+
+    report(console, error.diagnostics)
+    return error.exit_code
+
+
+def _unexpected(console: Console, error: Exception) -> int:
+    """Show the traceback where --debug asks for it (values of variables never are in it)."""
+    if not console.debug:
+        return 0
+    import traceback
+
+    console.error("".join(traceback.format_exception(error)))
+    return Exit.ERROR
+
+
+def _of_usage(error: UsageError) -> HrctlError:
+    message = error.format_message().rstrip(".")
+    summary = message[:1].lower() + message[1:]
+    path = error.ctx.command_path if error.ctx else "hrctl"
+    hint = None
+    if isinstance(error, NoSuchOption):
+        summary = f"no such option: {error.option_name}"
+        if error.possibilities:
+            hint = f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    elif summary.startswith("no such command"):
+        typed = summary.partition("'")[2].rstrip("'")
+        near = get_close_matches(typed, _siblings(error.ctx))
+        hint = f"did you mean {' or '.join(near)}?" if near else None
+    return HrctlError(
+        Diagnostic("HR145", summary, hint=hint, note=f"`{path} --help` tells what there is")
+    )
+
+
+def _siblings(ctx: click.Context | None) -> list[str]:
+    commands = getattr(ctx.command, "commands", None) if ctx else None
+    return list(commands or ROWS)
+
+
+def _of_os_error(error: OSError) -> HrctlError:
+    what = f"'{error.filename}': " if error.filename else ""
+    why = (error.strerror or str(error)).lower()
+    return HrctlError.of("HR146", f"{what}{why}", hint="hrctl could not go on without it")
+
+
+def _of_bug(error: Exception) -> HrctlError:
+    return HrctlError(
+        Diagnostic(
+            "HR159",
+            f"internal error: {type(error).__name__}: {error}",
+            hint=f"please report it at {REPORT_TO}",
+            note="the same command with --debug prints the traceback to add",
+        )
+    )

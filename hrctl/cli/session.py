@@ -1,0 +1,172 @@
+"""What a command works with, opened as late as it is needed: project, tree, ledger, drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from hrctl.cli.console import Console
+from hrctl.diagnostics import Diagnostic, HrctlError, Severity, Span
+from hrctl.drivers.api import Driver
+from hrctl.ledger.api import Ledger
+from hrctl.model.values import Json
+from hrctl.source import load, project
+
+if TYPE_CHECKING:
+    from hrctl.model.tree import Tree
+
+LOCAL = "local"
+
+
+class InvalidTree(HrctlError):  # noqa: N818  # a kind of HrctlError, named for what it says
+    """The manifests have errors. `files` is how many were read, for the summary."""
+
+    def __init__(self, files: int, *diagnostics: Diagnostic) -> None:
+        super().__init__(*diagnostics)
+        self.files = files
+
+
+class Session:
+    """The project around the current folder. A context manager: it closes what it opened."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._open = ExitStack()
+        self._loaded: dict[str | None, load.Loaded] = {}
+        self._instances: dict[str, Driver] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def project(self) -> project.Project:
+        """From the nearest `hrctl.yaml`, searched upwards.
+
+        Raises:
+            HrctlError: HR060 where there is none, HR061 where it is wrong.
+        """
+        return project.find(Path.cwd())
+
+    def load(self, revision: str | None = None) -> load.Loaded:
+        """The tree with all diagnostics, of the files here or of a commit; read once."""
+        if revision not in self._loaded:
+            self._loaded[revision] = load.load(self.project, revision)
+        return self._loaded[revision]
+
+    def tree(self, revision: str | None = None) -> Tree:
+        """The tree of a project without errors; warnings are told.
+
+        Raises:
+            InvalidTree: with everything that was found.
+        """
+        loaded = self.load(revision)
+        if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
+            raise InvalidTree(loaded.files, *loaded.diagnostics)
+        if loaded.diagnostics and not self.console.quiet:
+            from hrctl.cli.render.diagnostics import report
+
+            report(self.console, loaded.diagnostics, self.read_line, files=loaded.files)
+        return loaded.tree
+
+    def read_line(self, span: Span) -> str | None:
+        """The line of a manifest, for a caret."""
+        return load.read_line(self.project, span)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The project's ledger; looking at it creates nothing."""
+        from hrctl.ledger.sqlite import SqliteLedger
+
+        return self._open.enter_context(SqliteLedger(self.project.ledger_path))
+
+    def drivers(self, names: Iterable[str] | None = None) -> dict[str, Driver]:
+        """Connected instances by name, without those that the project does not configure.
+
+        Args:
+            names: which; None means those that the tree or the ledger name, and `local`.
+
+        Raises:
+            HrctlError: everything that stands in the way of one of them.
+        """
+        wanted = set(names) if names is not None else self._named()
+        problems: list[Diagnostic] = []
+        for name in sorted(wanted - self._instances.keys()):
+            if name != LOCAL and name not in self.project.drivers:
+                continue
+            try:
+                self._instances[name] = self._open.enter_context(self.instance(name))
+            except HrctlError as error:
+                problems.extend(error.diagnostics)
+        if problems:
+            raise HrctlError(*problems)
+        return {name: self._instances[name] for name in sorted(wanted & self._instances.keys())}
+
+    def _named(self) -> set[str]:
+        rows = self.tree().rows.values()
+        return {row[0] for row in rows} | set(self.ledger.instances()) | {LOCAL}
+
+    def instance(self, name: str) -> Driver:
+        """A driver instance that is not connected yet.
+
+        Raises:
+            HrctlError: HR081 or HR082 where its type is not there, HR061 where its block in
+                `hrctl.yaml` is wrong.
+        """
+        from hrctl.drivers.api import Context
+        from hrctl.drivers.discovery import load_driver
+
+        spec = self.project.drivers.get(name)
+        driver = load_driver(spec.type if spec else LOCAL)
+        config = spec.config if spec else {}
+        context = Context(name, self.project.name, self.project.root, self.project.state_dir)
+        return driver(driver_config(driver, name, config), context)
+
+    def versions(self) -> dict[str, str]:
+        """Instance -> type and version, of all that the project configures, for plan files."""
+        from hrctl import __version__
+        from hrctl.drivers.discovery import BUILT_IN, installed
+
+        types = {LOCAL: LOCAL} | {name: spec.type for name, spec in self.project.drivers.items()}
+        known = dict.fromkeys(BUILT_IN, __version__)
+        if not known.keys() >= set(types.values()):  # looking at what is installed takes its time
+            known |= {info.type: info.version for info in installed()}
+        return {name: f"{one} {known[one]}" for name, one in types.items() if one in known}
+
+
+def driver_config(driver: type[Driver], name: str, config: Mapping[str, Json]) -> dict[str, Json]:
+    """The block of an instance, checked by the driver's own model and complete.
+
+    Raises:
+        HrctlError: HR061, one diagnostic for each mistake.
+    """
+    if not config and name == LOCAL:
+        return {}  # nothing is configurable, and pydantic takes its time
+    from pydantic import ValidationError
+
+    try:
+        return driver.config_model().model_validate(dict(config)).model_dump()
+    except ValidationError as error:
+        raise HrctlError(
+            *(
+                Diagnostic(
+                    "HR061",
+                    f"drivers.{'.'.join(map(str, [name, *one['loc']]))} in hrctl.yaml:"
+                    f" {one['msg'][:1].lower()}{one['msg'][1:]}",
+                )
+                for one in error.errors()
+            )
+        ) from error
+
+
+def source_line(span: Span) -> str | None:
+    """The line of a manifest of the project around here; None where there is no such."""
+    try:
+        return load.read_line(project.find(Path.cwd()), span)
+    except HrctlError:
+        return None  # what is told right now may well be that there is no project

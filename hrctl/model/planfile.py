@@ -96,18 +96,21 @@ def from_json(text: str | bytes) -> Plan:
 def summary(plan: Plan) -> dict[str, int]:
     """The numbers of the last line of a plan.
 
-    A replace counts as one to add and one to destroy; a move counts as moved and as nothing else.
+    A replace counts as one to add and one to destroy; a move counts as moved and as nothing else,
+    and so does what only brings back a live system: it counts as drifted.
     """
     counts = dict.fromkeys(
         ("add", "change", "destroy", "replace", "adopt", "forget", "moved", "drifted"), 0
     )
     for change in plan.changes:
-        if change.reason is Reason.MOVED:
+        if change.drifted and change.action is not Action.NOOP:
+            counts["drifted"] += 1
+        elif change.reason is Reason.MOVED:
             counts["moved"] += change.action is not Action.DELETE
         else:
             for name in _COUNTED[change.action]:
                 counts[name] += 1
-    counts["drifted"] = sum(map(has_drift, plan.changes)) + len(plan.kept)
+    counts["drifted"] += len(plan.kept)
     return counts
 
 

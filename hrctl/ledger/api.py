@@ -122,6 +122,10 @@ class Ledger(Protocol):
         """One narrow row for each entry; fast at a hundred thousand."""
         ...
 
+    def instances(self) -> frozenset[str]:
+        """The driver instances that entries and intents name."""
+        ...
+
     def entries(self, addresses: Sequence[Address] | None = None) -> Iterable[Entry]:
         """Whole entries, of these addresses or of all, in the order of their addresses."""
         ...

@@ -36,6 +36,7 @@ _ENTRIES: Final = (
     " LEFT JOIN intents i USING (address)"
 )
 _THESE: Final = "address IN (SELECT value FROM json_each(?))"
+_INSTANCES: Final = "SELECT driver FROM entries UNION SELECT driver FROM intents"
 _RUNS: Final = (
     "SELECT id, who, started, finished, revision, plan, command, status, counts FROM runs"
 )
@@ -69,6 +70,10 @@ class SqliteLedger:
         """One narrow row for each entry, in the order of their addresses."""
         new, stamp, address = tuple.__new__, AppliedStamp, Address  # 100,000 times in a plan
         return [new(stamp, (address(a), b, c, d)) for a, b, c, d in self._select(_STAMPS)]
+
+    def instances(self) -> frozenset[str]:
+        """The driver instances that entries and intents name."""
+        return frozenset(row[0] for row in self._select(_INSTANCES))
 
     def entries(self, addresses: Sequence[Address] | None = None) -> Iterable[Entry]:
         """Whole entries, of these addresses or of all, in the order of their addresses."""

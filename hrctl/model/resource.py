@@ -64,7 +64,10 @@ class Desired(Protocol):
     `hrctl.model.tree.Tree` is the real one; the tests of the planner bring a smaller one.
     """
 
-    digest: str
+    @property
+    def digest(self) -> str:
+        """Stands for everything that is declared."""
+        ...
 
     @property
     def rows(self) -> Mapping[Address, Row]:

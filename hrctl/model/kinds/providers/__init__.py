@@ -1,0 +1,1 @@
+"""What is managed inside a Component, one module for each provider (s3 and minio share one)."""

@@ -1,0 +1,128 @@
+"""Registry: a level of the hierarchy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from hrctl.model.kinds.base import (
+    Broken,
+    Duration,
+    Filled,
+    HostPort,
+    KindName,
+    Name,
+    Ruled,
+    Spec,
+    choices,
+    one_of,
+)
+
+Level = Annotated[
+    Literal["ROOT", "DOMAIN", "PROJECT", "ENVIRONMENT", "TENANT"],
+    choices(
+        "the top; exactly one in a project",
+        "an area of the business",
+        "a product or a team's work",
+        "dev, staging, prod and the like",
+        "one customer or unit within an environment",
+    ),
+]
+
+
+class Deletion(Spec):
+    """What deleting the registry takes along."""
+
+    cascade: bool = Field(
+        default=False, description="Whether registries and resources in it are deleted with it."
+    )
+
+
+class Sync(Spec):
+    """How the subtree is kept in step with a git remote."""
+
+    mode: Annotated[
+        Literal["PULL", "PUSH", "BIDIRECTIONAL", "MIRROR"],
+        choices(
+            "the remote's subtree is brought here at a pinned commit",
+            "this subtree is published to the remote branch",
+            "a three-way merge by document and field",
+            "the remote is made an exact copy",
+        ),
+    ] = Field(description="Which way changes go.")
+    git: Filled = Field(description="The URL of the remote repository.")
+    ref: Filled = Field("main", description="The branch, tag or commit there.")
+    path: Filled = Field(".", description="The folder there.")
+    interval: Duration | None = Field(None, description="How often; left out: only when asked.")
+
+
+class DnsDiscovery(Spec):
+    """Nodes from DNS SRV records."""
+
+    name: Filled = Field(description="The name to ask for, such as _grid._tcp.example.org.")
+    server: HostPort | None = Field(
+        None, description="The name server to ask; left out: that of the machine."
+    )
+    interval: Duration = Field("30s", description="How often to ask.")
+
+
+class EtcdDiscovery(Spec):
+    """Nodes from the keys below a prefix in etcd."""
+
+    endpoints: Annotated[list[HostPort], Field(min_length=1)] = Field(
+        description="Members of the etcd cluster, host:port."
+    )
+    prefix: Filled = Field(description="Where the nodes' keys lie, such as /grid/nodes/.")
+
+
+class FileDiscovery(Spec):
+    """Nodes from a file that another program writes."""
+
+    path: Filled = Field(description="The file, from the project's root.")
+    interval: Duration = Field("5s", description="How often to look.")
+
+
+class Discovery(Ruled):
+    """Where Nodes of this registry are found that nobody declares; exactly one source."""
+
+    dns: DnsDiscovery | None = Field(None, description="DNS SRV records.")
+    etcd: EtcdDiscovery | None = Field(None, description="Keys in etcd.")
+    file: FileDiscovery | None = Field(None, description="A file.")
+
+    def rules(self) -> Iterator[Broken]:
+        """One source."""
+        yield from one_of(self, "discovery", ("dns", "etcd", "file"))
+
+
+class Policy(Spec):
+    """A rule of the registry about what is declared in it."""
+
+    name: Name = Field(description="What messages call it.")
+    type: Filled = Field(description="The sort of policy, built in or of a plugin.")
+    enforcement: Annotated[Literal["WARN", "DENY"], choices("only says so", "refuses the plan")] = (
+        Field("DENY", description="What a violation leads to.")
+    )
+    kinds: list[KindName] = Field([], description="Which kinds it looks at; none: all.")
+    parameters: dict[str, Any] = Field({}, description="What the policy itself understands.")
+
+
+class RegistrySpec(Spec):
+    """A level of the hierarchy: what is declared below it inherits from it."""
+
+    level: Level = Field(description="Its level; strictly deeper than its parent's.")
+    description: str | None = Field(None, description="What it is, for people.")
+    owner: Filled | None = Field(None, description="Who answers for it.")
+    defaults: dict[KindName, dict[str, Any]] = Field(
+        {}, description="Parts of specs by kind, inherited by every descendant; nearer wins."
+    )
+    drivers: dict[KindName, Name] = Field(
+        {}, description="The driver instance for each kind, inherited likewise."
+    )
+    deletion: Deletion = Field(Deletion(), description="What deleting it takes along.")
+    sync: Sync | None = Field(None, description="How it is kept in step with a git remote.")
+    discovery: Discovery | None = Field(
+        None, description="Where Nodes are found that nobody declares."
+    )
+    policies: list[Policy] = Field([], description="Rules about what is declared in it.")

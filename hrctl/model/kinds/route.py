@@ -1,0 +1,287 @@
+"""Route: how requests find their way through the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isclose
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hrctl.model.kinds.base import (
+    AtLeastOne,
+    Broken,
+    Count,
+    Duration,
+    Filled,
+    HostPort,
+    Name,
+    Percent,
+    Ruled,
+    Spec,
+    Weight,
+    choices,
+    one_of,
+    says,
+)
+from hrctl.model.kinds.health import HealthCheck
+from hrctl.model.kinds.reference import Target
+
+HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
+Header = Annotated[str, says(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a header")]
+
+
+class PathMatch(Ruled):
+    """What the path must be; exactly one of exact, prefix, regex."""
+
+    exact: Filled | None = Field(None, description="The whole path.")
+    prefix: Filled | None = Field(None, description="How it begins.")
+    regex: Filled | None = Field(None, description="A regular expression for the whole path.")
+
+    def rules(self) -> Iterator[Broken]:
+        """One way to match."""
+        yield from one_of(self, "path", ("exact", "prefix", "regex"))
+
+
+class Match(Spec):
+    """Which requests are meant; every part that is given must fit."""
+
+    path: PathMatch | None = Field(None, description="What the path must be.")
+    method: HttpMethod | None = Field(None, description="The request's method.")
+    headers: dict[Header, str] = Field({}, description="Headers with exactly these values.")
+
+
+class Affinity(Ruled):
+    """A rule that chooses nodes."""
+
+    key: Filled = Field(description="type, region, zone, or a label.")
+    operator: Annotated[
+        Literal["eq", "ne", "in", "exists"],
+        choices("is the value", "is not the value", "is one of the values", "is there at all"),
+    ] = Field("eq", description="How it is compared.")
+    values: list[str] = Field([], description="What it is compared with.")
+
+    def rules(self) -> Iterator[Broken]:
+        """As many values as the operator wants."""
+        count = len(self.values)
+        wrong = {"exists": count > 0, "in": count == 0}.get(self.operator, count != 1)
+        if wrong:
+            wanted = {"exists": "no values", "in": "values"}.get(self.operator, "exactly one value")
+            yield Broken(f"operator {self.operator} wants {wanted}, got {count}", ("operator",))
+
+
+class Grid(Spec):
+    """Nodes of the grid that share the requests."""
+
+    affinity: list[Affinity] = Field([], description="Rules that a node must all fit.")
+    balance: Annotated[
+        Literal["ROUND_ROBIN", "LEAST_CONNECTIONS", "WEIGHTED", "RANDOM", "CONSISTENT_HASH"],
+        choices(
+            "one after the other",
+            "whichever has the fewest connections",
+            "by the nodes' weights",
+            "any",
+            "the same key always to the same node",
+        ),
+    ] = Field("ROUND_ROBIN", description="How one of the nodes is chosen.")
+    hash_header: Header | None = Field(
+        None,
+        description="The header that CONSISTENT_HASH looks at; left out: the client's address.",
+    )
+
+
+class Destination(Ruled):
+    """Where requests go; exactly one of service, grid, address."""
+
+    service: Target | None = Field(None, description="A Service.")
+    port: Name | None = Field(None, description="Which of its ports; left out: the first.")
+    grid: Grid | None = Field(None, description="Nodes of the grid.")
+    address: HostPort | None = Field(None, description="A fixed address, host:port.")
+    subset: Name | None = Field(None, description="What traffic splits call it.")
+    weight: Weight = Field(1, description="Its share beside the others' weights.")
+
+    def rules(self) -> Iterator[Broken]:
+        """One place to go."""
+        yield from one_of(self, "destination", ("service", "grid", "address"))
+        if self.port is not None and self.service is None:
+            yield Broken("'port' goes only with 'service'", ("port",), (("port",),), at_key=True)
+
+
+class CircuitBreaker(Spec):
+    """When a destination is left alone for a while."""
+
+    failure_threshold: AtLeastOne = Field(5, description="Failures in a row that open it.")
+    open_for: Duration = Field("30s", description="How long it stays open.")
+    half_open_requests: AtLeastOne = Field(1, description="Trial requests when that has passed.")
+    max_connections: AtLeastOne | None = Field(None, description="Connections at once.")
+    max_pending: AtLeastOne | None = Field(None, description="Requests that wait for one.")
+    max_requests: AtLeastOne | None = Field(None, description="Requests at once.")
+    max_retries: Count | None = Field(None, description="Retries at once.")
+    max_ejection_percent: Percent = Field(
+        100, description="The largest part of the hosts that may be left alone at once."
+    )
+
+
+class Backoff(Ruled):
+    """How long to wait between tries; it doubles from base to max."""
+
+    base: Duration = Field("25ms", description="Before the first retry.")
+    max: Duration = Field("250ms", description="Never longer than this.")
+
+    def rules(self) -> Iterator[Broken]:
+        """The bounds are in order."""
+        from hrctl.model.kinds.units import seconds
+
+        if seconds(self.base) > seconds(self.max):
+            yield Broken(
+                f"backoff.base {self.base} is longer than backoff.max {self.max}",
+                ("base",) if "base" in self.model_fields_set else ("max",),
+                (("base",), ("max",)),
+            )
+
+
+class Retry(Spec):
+    """What is tried again."""
+
+    attempts: Annotated[int, Field(ge=0, le=100)] = Field(2, description="Tries after the first.")
+    on: list[
+        Literal[
+            "5xx",
+            "gateway-error",
+            "reset",
+            "connect-failure",
+            "refused-stream",
+            "retriable-4xx",
+            "retriable-status-codes",
+            "cancelled",
+            "deadline-exceeded",
+            "internal",
+            "resource-exhausted",
+            "unavailable",
+        ]
+    ] = Field(["5xx", "reset", "connect-failure"], description="What counts as a failure.")
+    status_codes: list[Annotated[int, Field(ge=100, le=599)]] = Field(
+        [], description="Further status codes that do."
+    )
+    per_try_timeout: Duration | None = Field(None, description="How long one try may take.")
+    backoff: Backoff = Field(Backoff(), description="How long to wait between tries.")
+
+
+class SplitRule(Spec):
+    """One rule of a traffic split."""
+
+    subset: Name = Field(description="The destination's subset.")
+    percentage: Percent | None = Field(None, description="Its share (PERCENTAGE).")
+    name: Filled | None = Field(None, description="The header or cookie (HEADER, COOKIE).")
+    value: str | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
+
+
+class TrafficSplit(Ruled):
+    """Who goes to which subset."""
+
+    mode: Annotated[
+        Literal["PERCENTAGE", "HEADER", "COOKIE"],
+        choices("by shares", "by the value of a header", "by the value of a cookie"),
+    ] = Field("PERCENTAGE", description="What decides.")
+    rules_: Annotated[list[SplitRule], Field(min_length=1)] = Field(
+        alias="rules", description="In order; the first that fits wins."
+    )
+
+    def rules(self) -> Iterator[Broken]:
+        """Each rule has what the mode looks at, and shares make a whole."""
+        wanted = ("percentage",) if self.mode == "PERCENTAGE" else ("name", "value")
+        whole = True
+        for index, rule in enumerate(self.rules_):
+            for field in ("percentage", "name", "value"):
+                present = getattr(rule, field) is not None
+                if present == (field in wanted):
+                    continue
+                whole = False
+                verb = "does not go with" if present else "is needed for"
+                yield Broken(
+                    f"'{field}' {verb} mode {self.mode}",
+                    ("rules", index, field) if present else ("rules", index),
+                    (("mode",), ("rules",)),
+                    at_key=present,
+                )
+        total = sum(rule.percentage or 0 for rule in self.rules_)
+        if self.mode == "PERCENTAGE" and whole and not isclose(total, 100):
+            yield Broken(
+                f"the percentages of trafficSplit add up to {total:g}, not 100",
+                ("rules",),
+                (("rules",),),
+                at_key=True,
+            )
+
+
+class Tracing(Spec):
+    """Which requests leave a trace."""
+
+    sampling: Percent = Field(100, description="The share of requests, 0 to 100.")
+
+
+class RouteSpec(Ruled):
+    """How requests find their way through the mesh."""
+
+    type: Annotated[
+        Literal["HTTP", "GRPC", "TCP", "WEBSOCKET"],
+        choices("HTTP requests", "gRPC calls", "any stream", "HTTP that becomes a WebSocket"),
+    ] = Field(description="What is spoken.")
+    listen: HostPort | None = Field(None, description="Where requests come in, host:port.")
+    hosts: list[Filled] = Field([], description="Names that are asked for; none: any.")
+    match: list[Match] = Field([], description="Which requests; one of them must fit. None: all.")
+    destinations: Annotated[list[Destination], Field(min_length=1)] = Field(
+        description="Where they go, by weight."
+    )
+    load_balancer: Annotated[
+        Literal["ROUND_ROBIN", "LEAST_CONN", "IP_HASH", "WEIGHTED", "RANDOM"],
+        choices(
+            "one after the other",
+            "whichever has the fewest requests",
+            "the same client always to the same host",
+            "by weight",
+            "any",
+        ),
+    ] = Field("ROUND_ROBIN", description="How one host of a destination is chosen.")
+    circuit_breaker: CircuitBreaker | None = Field(
+        None, description="When a destination is left alone for a while."
+    )
+    retry: Retry | None = Field(None, description="What is tried again.")
+    timeout: Duration | None = Field(None, description="How long a request may take in all.")
+    traffic_split: TrafficSplit | None = Field(None, description="Who goes to which subset.")
+    health_check: HealthCheck | None = Field(
+        None, description="How to find out which hosts are well."
+    )
+    tracing: Tracing | None = Field(None, description="Which requests leave a trace.")
+
+    def rules(self) -> Iterator[Broken]:
+        """A TCP route knows no requests; weights weigh something; a split names subsets."""
+        if self.type == "TCP":
+            for field, held in (
+                ("match", self.match),
+                ("retry", self.retry),
+                ("trafficSplit", self.traffic_split),
+            ):
+                if held:
+                    yield Broken(
+                        f"'{field}' does not go with type TCP, which sees no requests",
+                        (field,),
+                        (("type",), (field,)),
+                        at_key=True,
+                    )
+        if not sum(one.weight for one in self.destinations):
+            yield Broken(
+                "the weights of destinations are all 0",
+                ("destinations",),
+                (("destinations",),),
+                at_key=True,
+            )
+        subsets = [one.subset for one in self.destinations if one.subset is not None]
+        for index, rule in enumerate(self.traffic_split.rules_ if self.traffic_split else ()):
+            if rule.subset not in subsets:
+                yield Broken(
+                    f"no destination has the subset '{rule.subset}'",
+                    ("trafficSplit", "rules", index, "subset"),
+                    (("destinations",), ("trafficSplit", "rules")),
+                    note=f"one of {', '.join(subsets)}" if subsets else None,
+                )

@@ -1,0 +1,250 @@
+"""JSON Schemas (draft 7) of everything that users write, for editors and other programs.
+
+    hrctl.schema.json      any manifest, keyed on its kind
+    <kind>.schema.json     a manifest of one kind
+    project.schema.json    hrctl.yaml
+
+`schemas/` in the repository holds what `generate` returns; a test fails where they differ.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from hrctl.model.address import NAME
+from hrctl.model.kinds import KINDS, kind
+from hrctl.model.manifest import API_VERSION, DELETIONS, LEVELS
+
+Schema = dict[str, Any]
+
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+_ID: Final = "https://hrctl.dev/schemas/"
+_TARGET: Final = rf"^({NAME}(/{NAME})*:)?({'|'.join(KINDS)})/{NAME}$"
+_NULL: Final[Schema] = {"type": "null"}
+
+
+@lru_cache(maxsize=64)
+def model_schema(model: type[BaseModel]) -> Schema:
+    """The draft-7 schema of a pydantic model, its parts in `definitions`."""
+    made = model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+    made["definitions"] = made.pop("$defs", {})
+    names = {name: _short(name) for name in made["definitions"]}
+    tidied: Schema = _tidy(made, names)
+    tidied["definitions"] = {names[name]: one for name, one in tidied["definitions"].items()}
+    return tidied
+
+
+def kind_schema(name: str) -> Schema:
+    """The schema of a manifest of one kind."""
+    schema = _envelope(f"hrctl {name}", f"{name.lower()}.schema.json")
+    schema["properties"]["kind"] = {"const": name, "description": "The kind: always this one."}
+    schema["definitions"] |= _definitions(name)
+    schema["allOf"].append(_spec(name))
+    return schema
+
+
+def document_schema() -> Schema:
+    """The schema of any manifest."""
+    schema = _envelope("hrctl manifest", "hrctl.schema.json")
+    schema["properties"]["kind"] = {"enum": list(KINDS), "description": "What is declared."}
+    for name in KINDS:
+        schema["definitions"] |= _definitions(name)
+        schema["allOf"].append(
+            {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}}
+            | {"then": _spec(name)}
+        )
+    return schema
+
+
+def project_schema() -> Schema:
+    """The schema of the project file."""
+    from hrctl.model.kinds.project import Project
+
+    return {"$schema": DRAFT, "$id": f"{_ID}project.schema.json"} | model_schema(Project)
+
+
+def generate() -> dict[str, str]:
+    """Every schema file: its name and its text."""
+    schemas = {"hrctl.schema.json": document_schema(), "project.schema.json": project_schema()}
+    schemas |= {f"{name.lower()}.schema.json": kind_schema(name) for name in KINDS}
+    return {
+        name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+        for name, schema in schemas.items()
+    }
+
+
+def write(folder: Path) -> list[Path]:
+    """Write every schema file into a folder; returns those that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, text in generate().items():
+        path = folder / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            changed.append(path)
+    return changed
+
+
+def _short(name: str) -> str:
+    """``hrctl__model__kinds__providers__redis__User`` -> ``redis.User``."""
+    return ".".join(name.split("__")[-2:]) if "__" in name else name
+
+
+def _tidy(value: Any, names: dict[str, str]) -> Any:
+    """Without titles and empty defaults, which tell an editor's user nothing; short names."""
+    if isinstance(value, list):
+        return [_tidy(one, names) for one in value]
+    if not isinstance(value, dict):
+        return value
+    tidied: Schema = {}
+    for key, one in value.items():
+        if key == "title" and isinstance(one, str):
+            continue
+        if key == "default" and one is None:
+            continue
+        if key in {"properties", "definitions"}:
+            tidied[key] = {name: _tidy(inside, names) for name, inside in one.items()}
+        elif key == "$ref":
+            tidied[key] = f"#/definitions/{names[one.rpartition('/')[2]]}"
+        elif key in {"default", "enum", "const"}:
+            tidied[key] = one
+        else:
+            tidied[key] = _tidy(one, names)
+    return tidied
+
+
+def _envelope(title: str, file: str) -> Schema:
+    name = {"type": "string", "pattern": f"^{NAME}$"}
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    boolean = {"type": "boolean", "default": False}
+    target = {"type": "string", "pattern": _TARGET}
+    metadata = {
+        "name": {**name, "description": "Its name within registry and kind."},
+        "labels": {**texts, "description": "For selecting: --target team=payments."},
+        "annotations": {**texts, "description": "Notes for people and other programs."},
+        "movedFrom": {
+            "type": "string",
+            "description": "Its address before a rename or a move, so that nothing is replaced.",
+        },
+        "instances": {
+            "enum": list(LEVELS),
+            "description": "One instance in every registry of this level below here.",
+        },
+        "patch": {**boolean, "description": "This document changes an inherited one."},
+    }
+    lifecycle = {
+        "protect": {**boolean, "description": "Refuse to delete or replace it."},
+        "ignore": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^/(spec|metadata)/"},
+            "description": "Field paths whose live value is left alone.",
+        },
+        "createFirst": {**boolean, "description": "In a replace, make the new one first."},
+        "deletion": {
+            "enum": list(DELETIONS),
+            "default": "delete",
+            "description": "What happens when it is no longer declared.",
+        },
+    }
+    return {
+        "$schema": DRAFT,
+        "$id": _ID + file,
+        "title": title,
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata"],
+        "additionalProperties": False,
+        "properties": {
+            "apiVersion": {"const": API_VERSION, "description": "The version of this format."},
+            "kind": {},
+            "metadata": {**_object(metadata), "required": ["name"]},
+            "spec": {"type": "object", "description": "What is wanted, by kind."},
+            "dependsOn": {
+                "type": "array",
+                "items": target,
+                "description": "What must be done first, beside what references say.",
+            },
+            "lifecycle": {**_object(lifecycle), "description": "How it may be changed."},
+        },
+        "allOf": [{"if": {"not": _PATCH}, "then": {"required": ["spec"]}}],
+        "definitions": {},
+    }
+
+
+_PATCH: Final[Schema] = {
+    "properties": {"metadata": {"properties": {"patch": {"const": True}}, "required": ["patch"]}},
+    "required": ["metadata"],
+}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _spec(name: str) -> Schema:
+    """What `spec` is: the whole of it, or in a patch a part."""
+
+    def spec(suffix: str) -> Schema:
+        return {"properties": {"spec": {"$ref": f"#/definitions/{name}{suffix}"}}}
+
+    return {"if": _PATCH, "then": spec(".part"), "else": spec("")}
+
+
+def _definitions(name: str) -> Schema:
+    """A kind's definitions, whole and as parts, each under a name of its own."""
+    whole = dict(model_schema(kind(name).model))
+    inner = {f"{name}.{one}": schema for one, schema in whole.pop("definitions").items()}
+    named: Schema = {key: _renamed(schema, name) for key, schema in ({name: whole} | inner).items()}
+    if name == "Registry":
+        named[name] = _with_defaults(named[name])
+    return named | {f"{key}.part": _part(schema) for key, schema in named.items()}
+
+
+def _renamed(value: Any, owner: str) -> Any:
+    if isinstance(value, list):
+        return [_renamed(one, owner) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"#/definitions/{owner}.{one.rpartition('/')[2]}"
+        if key == "$ref"
+        else _renamed(one, owner)
+        for key, one in value.items()
+    }
+
+
+def _part(schema: Schema) -> Schema:
+    """The schema of a part of a value: nothing is required, null removes, lists stay whole."""
+    part = dict(schema)
+    for word in ("required", "oneOf", "allOf", "dependencies", "minProperties"):
+        if word != "allOf" or all("$ref" not in one for one in part.get("allOf", ())):
+            part.pop(word, None)
+    if "$ref" in part:
+        part["$ref"] = f"{part['$ref']}.part"
+    for word in ("anyOf", "allOf"):
+        if word in part:
+            part[word] = [_part(one) for one in part[word]]
+    if "properties" in part:
+        part["properties"] = {name: _or_null(one) for name, one in part["properties"].items()}
+    if isinstance(part.get("additionalProperties"), dict):
+        part["additionalProperties"] = _or_null(part["additionalProperties"])
+    return part
+
+
+def _or_null(schema: Schema) -> Schema:
+    part = _part(schema)
+    if _NULL in part.get("anyOf", ()) or not part.keys() - {"description", "default"}:
+        return part
+    told = {key: part.pop(key) for key in ("description", "default") if key in part}
+    return told | {"anyOf": [part, _NULL]}
+
+
+def _with_defaults(schema: Schema) -> Schema:
+    """A registry's defaults are parts of the specs of the kinds."""
+    defaults = dict(schema["properties"]["defaults"])
+    defaults["properties"] = {name: {"$ref": f"#/definitions/{name}.part"} for name in KINDS}
+    return {**schema, "properties": {**schema["properties"], "defaults": defaults}}

@@ -161,7 +161,11 @@ class ContractBase:
         """Outcomes in the order of the changes, after what holds for every one was required."""
         found: list[Outcome] = []
         for batch in _batches(changes, driver.capabilities.max_batch):
-            got = list(driver.apply(batch, secrets or ContractSecrets()))
+            try:
+                got = list(driver.apply(batch, secrets or ContractSecrets()))
+            except HrctlError as error:
+                message = f"apply() raises instead of giving an outcome for each: {error}"
+                raise AssertionError(message) from error
             asked = sorted(change.address for change in batch)
             answered = sorted(outcome.address for outcome in got)
             require(asked == answered, f"asked for {asked}, the outcomes are for {answered}")

@@ -112,7 +112,7 @@ class JsonFileDriver:
         except OSError as error:
             found = Diagnostic("HR083", f"cannot write {path}: {error.strerror}")
             return Outcome(change.address, Result.FAILED, error=found)
-        return Outcome(change.address, Result.DONE, digest_bytes(data))
+        return Outcome(change.address, Result.DONE, _version(path, data))
 
     def _path(self, address: Address) -> Path:
         return self._folder / (address.replace("/", ".").replace(":", "--") + ".json")
@@ -122,10 +122,16 @@ def _read(path: Path) -> Live | None:
     try:
         data = path.read_bytes()
         held = json.loads(data)
-        return Live(Address(held["address"]), held["body"], digest_bytes(data), held["owner"])
+        version = _version(path, data)
+        return Live(Address(held["address"]), held["body"], version, held["owner"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HrctlError.of(
             "HR080", f"{path} is no flag file: {error}", hint="mend it, or move it away"
         ) from error
+
+
+def _version(path: Path, data: bytes) -> str:
+    """The content, and when it was written: a file that was lost and made anew is another one."""
+    return f"{path.stat().st_mtime_ns}-{digest_bytes(data)}"

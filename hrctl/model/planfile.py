@@ -135,6 +135,8 @@ def actions(change: Change) -> list[str]:
 
 def has_drift(change: Change) -> bool:
     """Whether something in it undoes what was changed in a live system."""
+    if change.action is Action.NOOP:
+        return False
     return change.drifted or any(one.reason is Reason.DRIFTED for one in change.fields)
 
 

@@ -245,7 +245,8 @@ class Decider:
         reasons = {one.reason for one in fields}
         if reasons == {Reason.DRIFTED}:
             return Reason.DRIFTED
-        references = {one.path for one in case.resource.deferred} if case.resource else set()
+        deferred = case.resource.deferred if case.resource else ()
+        references = {one.path for one in deferred if one.address is not None}
         edited = [one for one in fields if one.reason is not Reason.DRIFTED]
         if all(one.reason is Reason.REFERENCED or one.path in references for one in edited):
             return Reason.REFERENCED
@@ -301,7 +302,8 @@ class Decider:
         change = replace(change, before=shown, after=entry.body, expect_version=live.version)
         fields = diff(entry.body, entry.body, shown, ignore=entry.lifecycle.ignore)
         if fields:
-            return replace(change, after=managed(shown, entry.body), fields=fields, digest="")
+            after = managed(shown, entry.body)
+            return replace(change, action=Action.ADOPT, after=after, fields=fields, digest="")
         return change if entry.version != live.version or case.pending else None
 
     # -- all of them -----------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from hrctl.reconcile.events import ChangeFinished, ChangeResult, ChangeStarted, 
 from hrctl.reconcile.graph import LEDGER_ONLY
 from hrctl.reconcile.reveal import RunSecrets
 
+_TAKEN_OVER: Final = frozenset({Reason.NEW, Reason.MOVED})  # not merely noted
 _POLL: Final = 0.1  # seconds after which a stop is noticed
 
 
@@ -122,7 +123,7 @@ class Dispatch:
         driver = self._drivers.get(change.driver)
         return (
             change.action is Action.ADOPT
-            and change.reason is not Reason.EDITED
+            and change.reason in _TAKEN_OVER
             and driver is not None
             and driver.capabilities.ownership is not Ownership.LEDGER
         )

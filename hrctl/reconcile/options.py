@@ -100,6 +100,11 @@ class PlanSource:
     driver_versions: Mapping[str, str] = field(default_factory=dict)
 
 
+def named(count: int) -> str:
+    """``1 resource`` or ``3 resources``."""
+    return f"{count} resource" if count == 1 else f"{count} resources"
+
+
 def chosen(
     choice: bool | tuple[Selector, ...],  # noqa: FBT001 - the type of two options
     address: Address,

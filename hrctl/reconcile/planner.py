@@ -16,7 +16,7 @@ from hrctl.model.resource import Desired, Resource, Row
 from hrctl.reconcile import graph, safety
 from hrctl.reconcile.decide import Decider, Situation
 from hrctl.reconcile.observe import Observation, observe
-from hrctl.reconcile.options import PlanOptions, PlanSource
+from hrctl.reconcile.options import PlanOptions, PlanSource, named
 from hrctl.reconcile.references import References
 from hrctl.reconcile.selection import Selection
 from hrctl.reconcile.settle import judge, read_live
@@ -143,7 +143,7 @@ class _Planning:
                 self.decider.diagnostics.append(
                     Diagnostic(
                         "HR134",
-                        f"driver {name} is not there, so {count} resources cannot be planned",
+                        f"driver {name} is not there: nothing can be planned for {named(count)}",
                         hint="configure it in hrctl.yaml, or let go of them with"
                         " `hrctl state forget`",
                     )

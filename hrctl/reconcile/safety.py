@@ -13,7 +13,7 @@ from hrctl.diagnostics import Diagnostic, HrctlError, SafetyError, Severity
 from hrctl.model.address import Address, is_within
 from hrctl.model.plan import Action, Change, Plan, Reason
 from hrctl.model.values import lookup
-from hrctl.reconcile.options import PlanOptions
+from hrctl.reconcile.options import PlanOptions, named
 
 SAFETY_CODES: Final = frozenset(f"HR{number}" for number in range(120, 140))
 
@@ -108,7 +108,7 @@ def _too_many(  # noqa: PLR0913, PLR0917 - the parts of one sentence
 ) -> Diagnostic:
     return Diagnostic(
         "HR120",
-        f"{count} of {total} resources would be {done}, more than safety.{limit} allows ({most})",
+        f"{count} of {named(total)} would be {done}, more than safety.{limit} allows ({most})",
         hint=f"if that is meant, say {option} {count}",
     )
 
@@ -150,8 +150,8 @@ def _registries(
         if inside:
             yield Diagnostic(
                 "HR128",
-                f"registry {path} would be deleted with {len(inside)} resources in it,"
-                f" {min(inside)} among them",
+                f"registry {path} would be deleted with {named(len(inside))} in it: {min(inside)}"
+                + (" and more" if len(inside) > 1 else ""),
                 address=change.address,
                 hint="say --cascade, or set spec.deletion.cascade before it is removed",
             )

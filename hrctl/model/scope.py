@@ -1,0 +1,89 @@
+"""What a registry hands down to those below it: defaults, drivers, templates and their patches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hrctl.model.document import Document
+from hrctl.model.values import Json, digest, digest_bytes, merge
+
+LEVELS: Final = ("ROOT", "DOMAIN", "PROJECT", "ENVIRONMENT", "TENANT")
+Key = tuple[str, str]  # kind and name
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A document with `instances`, and the patches that have come to it on the way down."""
+
+    base: Document
+    patches: tuple[Document, ...] = ()
+
+    @property
+    def level(self) -> str:
+        """The level of the registries that get an instance."""
+        level: str = self.base.metadata["instances"]
+        return level
+
+
+@dataclass(slots=True)
+class Scope:
+    """Everything inherited at one registry, itself included.
+
+    `documents` are the Registry documents from the root down to here. `digest` stands for all
+    that a registry below can inherit.
+    """
+
+    path: str = ""
+    level: str = ""
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
+    templates: Mapping[Key, Template] = field(default_factory=dict)
+    digest: str = ""
+    _defaults: dict[str, tuple[dict[str, Json], str]] = field(default_factory=dict)
+
+    def defaults(self, kind: str) -> tuple[dict[str, Json], str]:
+        """The merged partial spec for a kind, and its digest ("" where there is none)."""
+        found = self._defaults.get(kind)
+        if found is None:
+            merged: dict[str, Json] = {}
+            for document in self.documents:
+                partial = (document.spec.get("defaults") or {}).get(kind)
+                if partial:
+                    merged = merge(merged, partial)
+            found = (merged, digest(merged) if merged else "")
+            self._defaults[kind] = found
+        return found
+
+    def driver(self, kind: str) -> str:
+        """The driver instance that a kind is bound to here."""
+        return self.drivers.get(kind, "local")
+
+    def below(self, registry: Document, path: str, documents: Sequence[Document]) -> Scope:
+        """The scope of a child registry with these templates and patches of its own."""
+        templates = dict(self.templates)
+        for document in documents:
+            key = (document.kind, document.name)
+            if document.metadata.get("patch"):
+                found = templates.get(key)
+                if found is not None:
+                    templates[key] = Template(found.base, (*found.patches, document))
+            else:
+                templates[key] = Template(document)
+        spec = registry.spec
+        own = [one.digest for one in documents]
+        return Scope(
+            path=path,
+            level=str(spec.get("level", "")),
+            drivers={**self.drivers, **(spec.get("drivers") or {})},
+            documents=(*self.documents, registry),
+            templates=templates,
+            digest=digest_bytes("\0".join([self.digest, path, registry.digest, *own]).encode()),
+        )
+
+
+def is_handed_down(document: Document) -> bool:
+    """Whether a document acts on the registries below: a template, or a patch."""
+    metadata: Mapping[str, Any] = document.metadata
+    return bool(metadata.get("instances") or metadata.get("patch"))

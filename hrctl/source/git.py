@@ -1,0 +1,284 @@
+"""What git knows of the project's files: names and blob ids, of the working tree or of a commit.
+
+Only plumbing, one or two processes a command, whatever the size of the tree. What people look at
+(log, blame) goes through GitPython elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from pathlib import Path
+from typing import Final
+
+from hrctl.diagnostics import Diagnostic, HrctlError, Severity
+
+PATTERNS: Final = ("*.yaml", "*.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The YAML files of a project: path relative to its root -> git blob id (hexadecimal).
+
+    `commit` is None outside git, and in a repository without a commit. `dirty` tells whether a
+    file differs from the commit. `diagnostics` are warnings about the repository itself.
+    """
+
+    files: Mapping[str, str]
+    commit: str | None
+    dirty: bool
+    in_git: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def blob_id(data: bytes) -> str:
+    """The id that git gives to a blob with this content."""
+    return sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
+def toplevel(root: Path) -> Path | None:
+    """The top of the git working tree that `root` lies in (None: in none)."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            return folder
+    return None
+
+
+def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start git in the folder; no hook, pager, prompt or optional lock is involved.
+
+    Raises:
+        HrctlError: HR066, where there is no git.
+    """
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
+            ["git", *arguments],  # noqa: S607 - the user's git is the one that PATH names
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        raise HrctlError.of("HR066", "git was not found", hint="install git") from None
+
+
+def _finish(process: subprocess.Popen[bytes], what: str) -> bytes:
+    output, errors = process.communicate()
+    if process.returncode:
+        reason = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise HrctlError.of("HR066", f"git {what} failed: {reason[-1].removeprefix('fatal: ')}")
+    return output
+
+
+def run(root: Path, *arguments: str) -> bytes:
+    """What a git command prints.
+
+    Raises:
+        HrctlError: HR066, with git's last word.
+    """
+    return _finish(_start(root, *arguments), arguments[0])
+
+
+def list_worktree(root: Path, within: str = ".") -> Listing:
+    """The files below `root` as they are now: tracked, changed and untracked alike.
+
+    Outside git each file is read to know its id.
+    """
+    top = toplevel(root)
+    if top is None:
+        return _list_folder(root, within)
+    # git lists names and looks for changes at the same time, on two cores
+    prefix = "" if within == "." else f"{within.rstrip('/')}/"
+    patterns = [f"{prefix}{pattern}" for pattern in PATTERNS]
+    names = _start(root, "ls-files", "-s", "-z", "--", *patterns)
+    status = _start(
+        root,
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+        "--",
+        *patterns,
+    )
+    files = _tracked(_finish(names, "ls-files"))
+    commit, changed = _status(_finish(status, "status"), root.relative_to(top).as_posix())
+    for path in changed:
+        data = _read(root, path)
+        if data is None:
+            files.pop(path, None)
+        else:
+            files[path] = blob_id(data)
+    return Listing(_visible(files), commit, bool(changed), in_git=True)
+
+
+def _tracked(output: bytes) -> dict[str, str]:
+    """Parse ``ls-files -s -z``: mode, blob, stage, TAB, path; links and submodules are left out."""
+    return {
+        line[line.index("\t") + 1 :]: line[7 : line.index(" ", 7)]
+        for line in output.decode("utf-8", "surrogateescape").split("\0")
+        if line.startswith("100")
+    }
+
+
+def _status(output: bytes, prefix: str) -> tuple[str | None, list[str]]:
+    """Parse ``status --porcelain=v2 --branch -z``: the commit, and the paths that differ."""
+    commit = None
+    changed = []
+    skip = 0 if prefix == "." else len(prefix) + 1
+    fields = {"1": 8, "u": 10, "?": 1}  # how many fields stand before the path
+    for line in output.decode("utf-8", "surrogateescape").split("\0"):
+        if line.startswith("# branch.oid "):
+            commit = line[13:] if line[13:] != "(initial)" else None
+        elif line[:1] in fields:
+            changed.append(line.split(" ", fields[line[0]])[-1][skip:])
+    return commit, changed
+
+
+def _read(root: Path, path: str) -> bytes | None:
+    file = root / path
+    try:
+        return None if file.is_symlink() else file.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise HrctlError.of("HR067", f"{path} cannot be read: {error.strerror}") from error
+
+
+def _visible(files: Mapping[str, str]) -> dict[str, str]:
+    """Without those in hidden folders, in the order of their paths."""
+    return {
+        path: files[path] for path in sorted(files) if not (path.startswith(".") or "/." in path)
+    }
+
+
+def _list_folder(root: Path, within: str) -> Listing:
+    files = {}
+    for folder, folders, names in os.walk(root / within):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.endswith((".yaml", ".yml")):
+                path = (Path(folder) / name).relative_to(root).as_posix()
+                data = _read(root, path)
+                if data is not None:
+                    files[path] = blob_id(data)
+    return Listing(
+        _visible(files), None, dirty=True, in_git=False, diagnostics=(_no_repository(root),)
+    )
+
+
+def _no_repository(root: Path) -> Diagnostic:
+    return Diagnostic(
+        "HR062",
+        f"{root} is in no git repository, so no value has a history",
+        severity=Severity.WARNING,
+        hint="git init && git add -A && git commit -m 'Describe the platform'",
+    )
+
+
+def list_revision(root: Path, revision: str, within: str = ".") -> Listing:
+    """The files below `root` as a commit has them.
+
+    Raises:
+        HrctlError: HR062 outside git; HR064 and HR065, where the revision is not there.
+    """
+    if toplevel(root) is None:
+        raise HrctlError(_as_error(_no_repository(root)))
+    commit = resolve(root, revision)
+    output = run(root, "ls-tree", "-r", "-z", commit, "--", within)
+    files = {}
+    for line in output.decode("utf-8", "surrogateescape").split("\0"):
+        meta, _, path = line.partition("\t")
+        if meta.startswith("100") and path.endswith((".yaml", ".yml")):
+            files[path] = meta.split(" ")[2]
+    return Listing(_visible(files), commit, dirty=False, in_git=True)
+
+
+def _as_error(diagnostic: Diagnostic) -> Diagnostic:
+    return Diagnostic(diagnostic.code, diagnostic.summary, hint=diagnostic.hint)
+
+
+def resolve(root: Path, revision: str) -> str:
+    """The commit that a revision names.
+
+    Raises:
+        HrctlError: HR063 without any commit, HR064 in a shallow clone, else HR065.
+    """
+    process = _start(
+        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+    )
+    output, _ = process.communicate()
+    if process.returncode == 0:
+        return output.decode().strip()
+    if _start(root, "rev-parse", "--verify", "--quiet", "HEAD").communicate()[0] == b"":
+        raise HrctlError(no_commit())
+    if run(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
+        raise HrctlError.of(
+            "HR064",
+            f"revision '{revision}' is not in this shallow clone",
+            hint="git fetch --unshallow, or a deeper fetch in CI",
+        )
+    raise HrctlError.of("HR065", f"no revision '{revision}'", hint="git log --oneline lists them")
+
+
+def no_commit() -> Diagnostic:
+    """What a command that needs a commit says of a repository without one."""
+    return Diagnostic(
+        "HR063",
+        "the git repository has no commit yet",
+        hint="git add -A && git commit -m 'Describe the platform'",
+    )
+
+
+def require_commit(root: Path, listing: Listing) -> str:
+    """The commit that an apply records.
+
+    Raises:
+        HrctlError: HR062 outside git, HR063 without a commit.
+    """
+    if not listing.in_git:
+        raise HrctlError(_as_error(_no_repository(root)))
+    if listing.commit is None:
+        raise HrctlError(no_commit())
+    return listing.commit
+
+
+def read_blobs(root: Path, blobs: Sequence[str]) -> Iterator[bytes]:
+    """The contents of blobs, in their order, through one ``git cat-file --batch``."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    done = subprocess.run(
+        ["git", "cat-file", "--batch"],  # noqa: S607 - the user's git
+        cwd=root,
+        env=environment,
+        input="".join(f"{blob}\n" for blob in blobs).encode(),
+        capture_output=True,
+        check=False,
+    )
+    output, at = done.stdout, 0
+    for blob in blobs:
+        end = output.find(b"\n", at)
+        header = output[at:end].split(b" ")
+        if end < 0 or header[-1] == b"missing":
+            raise HrctlError.of("HR066", f"git has no blob {blob}", hint="git fsck")
+        at = end + 1 + int(header[2])
+        yield output[end + 1 : at]
+        at += 1
+
+
+def read_worktree(root: Path, paths: Iterable[str]) -> Iterator[bytes]:
+    """The contents of files of the working tree, in their order.
+
+    Raises:
+        HrctlError: HR067, where one cannot be read.
+    """
+    for path in paths:
+        try:
+            yield (root / path).read_bytes()
+        except OSError as error:
+            raise HrctlError.of("HR067", f"{path} cannot be read: {error.strerror}") from error

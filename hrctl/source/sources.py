@@ -1,0 +1,90 @@
+"""The files of a project by name: their documents, and the place of every field in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hrctl.diagnostics import Span
+from hrctl.model.document import Document, Place
+from hrctl.source import git
+from hrctl.source.cache import Cache
+from hrctl.source.chunks import split
+from hrctl.source.reading import Parsed, Raw, Row, documents, parse_files
+
+
+class Sources:
+    """Files by path and blob id; what they hold comes from memory, the cache, or their bytes.
+
+    `failed` are the paths with errors, `packed` the rows that the cache does not have yet.
+    """
+
+    def __init__(
+        self, root: Path, files: Mapping[str, str], cache: Cache, *, from_git: bool
+    ) -> None:
+        self.files = files
+        self.from_git = from_git
+        self.failed: set[str] = set()
+        self.packed: list[tuple[str, bytes]] = []
+        self._root = root
+        self._cache = cache
+        self._rows: dict[str, list[Row]] = {}
+        self._old_blobs: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+
+    def remember(self, sources: Iterable[Sequence[str]]) -> None:
+        """Note earlier versions of files (path and blob), whose documents may still be the same."""
+        self._old_blobs.update((path, blob) for path, blob in sources)
+
+    def parse(self, paths: Sequence[str]) -> Parsed:
+        """Make the documents of these files known; what is returned is new."""
+        unknown = [path for path in paths if self.files[path] not in self._rows]
+        found = self._cache.files([self.files[path] for path in unknown])
+        self._rows.update(found)
+        unseen = [path for path in unknown if self.files[path] not in found]
+        if not unseen:
+            return Parsed()
+        parsed = parse_files(self._raw(unseen), len(unseen), self._known(unseen))
+        self._rows.update(parsed.rows)
+        self.failed |= parsed.failed
+        self.packed += parsed.packed
+        return parsed
+
+    def _known(self, paths: Sequence[str]) -> dict[str, Row]:
+        """Documents of earlier versions of these files, by the digest of their text."""
+        blobs = [self._old_blobs[path] for path in paths if path in self._old_blobs]
+        return {row[2]: row for rows in self._cache.files(blobs).values() for row in rows}
+
+    def _raw(self, paths: Sequence[str]) -> Iterator[Raw]:
+        if self.from_git:
+            contents = git.read_blobs(self._root, [self.files[path] for path in paths])
+        else:
+            contents = git.read_worktree(self._root, paths)
+        for path, data in zip(paths, contents, strict=True):
+            yield path, self.files[path], data
+
+    def documents(self, path: str) -> list[Document]:
+        """The documents of a file, without those that have errors."""
+        blob = self.files[path]
+        if blob not in self._rows:
+            self.parse([path])
+        return documents(path, blob, self._rows[blob])
+
+    def document(self, place: Place) -> Document:
+        """The document at a place."""
+        rows = self._rows.get(place.blob)
+        if rows is None:
+            self.parse([place.path])
+            rows = self._rows[place.blob]
+        row = next(row for row in rows if row[0] == place.number)
+        return Document(place.path, place.blob, *row)
+
+    def locate(self, place: Place, pointer: str, *, key: bool = False) -> Span:
+        """Where a field of a document is written."""
+        from hrctl.source.locate import locate
+
+        if place.path not in self._texts:
+            ((_, _, data),) = self._raw([place.path])
+            self._texts[place.path] = data.decode("utf-8-sig", "replace")
+        chunk = split(self._texts[place.path])[place.number]
+        return locate(chunk, place.path, pointer, key=key)

@@ -1,0 +1,217 @@
+"""The supervisord that hrctl runs itself: start it, find out whether it is there, stop it.
+
+Every function that changes something is called with `Folders.lock` held, so two hrctl processes
+never start two of them.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.supervisor import procs
+from hrctl.drivers.supervisor.folders import Folders, write_private
+
+if TYPE_CHECKING:
+    from hrctl.drivers.supervisor.client import Client
+
+# What the services inherit beside what they declare: nothing that depends on who ran hrctl last.
+_INHERITED: Final = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
+_START_TIMEOUT: Final = 20.0
+_STOP_TIMEOUT: Final = 60.0
+
+
+def answers(path: Path) -> bool:
+    """Whether something listens at the socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True
+
+
+def ensure(folders: Folders, instance: str) -> None:
+    """Make sure that the instance's own supervisord runs. The lock is held.
+
+    1. One that answers is taken as it is.
+    2. One that lives without answering is ended; its socket is lost.
+    3. What a supervisord that was killed left running is ended: the new one could not see it.
+    4. A new one is started, and detaches itself once it listens.
+
+    Raises:
+        HrctlError: HR082, where supervisor is not installed; HR080, where it does not start.
+    """
+    if answers(folders.socket()):
+        return
+    _end_unreachable(folders)
+    end_orphans(folders)
+    _require_supervisor()
+    place = folders.place_socket()
+    place.unlink(missing_ok=True)
+    if _start(folders, instance, place):
+        return
+    # A file system without hard links: supervisord cannot make its socket there.
+    place = folders.place_socket(elsewhere=True)
+    place.unlink(missing_ok=True)
+    if not _start(folders, instance, place):
+        raise _not_started(folders, f"it did not listen within {_START_TIMEOUT:.0f} s")
+
+
+def _start(folders: Folders, instance: str, place: Path) -> bool:
+    """Start it and return when it listens; False where it did not in time."""
+    conf = folders.run / "supervisord.conf"
+    write_private(conf, _configuration(folders, instance, place).encode("utf-8", "surrogateescape"))
+    output = folders.run / "daemon.err"
+    with output.open("wb") as errors:
+        try:
+            done = subprocess.run(  # noqa: S603  # no shell, arguments are ours
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)],
+                cwd=folders.run,
+                env=inherited(),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+                timeout=_START_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    if done.returncode != 0:
+        raise _not_started(folders, f"it ended with {done.returncode}")
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline:
+        if answers(place) and daemon_pid(folders) is not None:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _not_started(folders: Folders, why: str) -> HrctlError:
+    lines: list[str] = []
+    for name in ("daemon.err", "daemon.log"):
+        with suppress(OSError):
+            text = (folders.run / name).read_text(encoding="utf-8", errors="replace")
+            lines += [line for line in text.splitlines() if line.strip()]
+    said = f": {lines[-1].strip()}" if lines else ""
+    return HrctlError.of(
+        "HR080",
+        f"cannot start supervisord in {folders.run}: {why}{said}",
+        hint=f"see {folders.run / 'daemon.err'} and daemon.log beside it",
+    )
+
+
+def _require_supervisor() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("supervisor") is None:
+        raise HrctlError.of(
+            "HR082",
+            "driver 'supervisor' needs the module 'supervisor' to run services itself",
+            hint="pip install 'hrctl[supervisor]'",
+        )
+
+
+def inherited() -> dict[str, str]:
+    """The environment below what a Service declares: of supervisord, install commands, checks."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    kept.update({name: value for name, value in os.environ.items() if name.startswith("LC_")})
+    # hrctl's own interpreter comes last, so that `python` is there where the system has none.
+    kept["PATH"] = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)]
+    )
+    return kept
+
+
+def _configuration(folders: Folders, instance: str, place: Path) -> str:
+    """Paths are relative where they can be: then nothing in them needs to be escaped."""
+    user = f"user={pwd.getpwuid(0).pw_name}\n" if os.getuid() == 0 else ""
+    return f"""; Written by hrctl at every start.
+[unix_http_server]
+file={str(place).replace("%", "%%")}
+chmod=0600
+
+[supervisord]
+logfile=daemon.log
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile=daemon.pid
+identifier=hrctl-{instance}
+nocleanup=true
+{user}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files={_include(folders.run)}
+"""
+
+
+def _include(run: Path) -> str:
+    """Below the file's own folder; where the path reads as a pattern, each such sign as any one."""
+    text = str(run)
+    if re.search(r"[*?\[]", text) is None:
+        return "conf.d/*.conf"
+    return re.sub(r"[*?\[\]\s]", "?", text).replace("%", "%%") + "/conf.d/*.conf"
+
+
+def daemon_pid(folders: Folders) -> int | None:
+    """The process of the embedded supervisord; None where none lives."""
+    try:
+        pid = int((folders.run / "daemon.pid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    # The number in a file that outlived a reboot may be anyone's: its arguments tell.
+    ours = str(folders.run / "supervisord.conf") in procs.arguments(pid)
+    return pid if ours and procs.is_alive(pid) else None
+
+
+def _end_unreachable(folders: Folders) -> None:
+    pid = daemon_pid(folders)
+    if pid is not None:
+        procs.end_group(pid, timeout=_STOP_TIMEOUT)
+
+
+def end_orphans(folders: Folders, group: str | None = None) -> None:
+    """End services whose supervisord was killed: nobody would stop or restart them any more.
+
+    Only those of one group where it is named.
+    """
+    for note in (folders.run / "starts").glob("*"):
+        if group is not None and note.name.rpartition(".")[0] != group:
+            continue
+        with suppress(OSError, ValueError):
+            _, pid, started = note.read_text(encoding="ascii").split()
+            if procs.is_same(int(pid), started):
+                procs.end_group(int(pid))
+
+
+def stop(folders: Folders, client: Client) -> None:
+    """Stop the embedded supervisord and all that it runs; no error where it does not run.
+
+    Raises:
+        HrctlError: HR080, where it does not end.
+    """
+    from hrctl.drivers.supervisor.client import RpcFaultError, UnreachableError
+
+    pid = daemon_pid(folders)
+    with suppress(RpcFaultError, UnreachableError):  # it is on its way down, or gone
+        client.call("shutdown")
+    if pid is not None and not procs.wait_gone(pid, _STOP_TIMEOUT):
+        raise HrctlError.of(
+            "HR080",
+            f"supervisord (process {pid}) does not stop",
+            hint=f"see {folders.run / 'daemon.log'}; a service may have a longer stopTimeout",
+        )
+    (folders.run / "daemon.pid").unlink(missing_ok=True)

@@ -1,0 +1,187 @@
+"""Where an instance keeps what it needs.
+
+.hrctl/run/<instance>/      0700
+    supervisord.conf        embedded only; includes conf.d/*.conf
+    conf.d/                 one file a group (external: the configDir instead)
+    launch/                 0600 files with environments, secrets among them
+    logs/                   <group>.<replica>.log, <group>.install.log
+    starts/                 <group>.<replica>: how often it started, and its last process
+    key                     what digests of secrets and versions are keyed with
+    lock                    held while files are compared and written, and a daemon is started
+    daemon.log, daemon.pid, supervisor.sock, socket (where the socket is, if not here)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Context
+from hrctl.model.values import Json
+
+# A unix socket's path has 108 bytes on Linux and 104 on macOS, a NUL included. supervisord binds
+# "<socket>.<pid>" first, which takes up to 8 more.
+SOCKET_LIMIT: Final = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The paths of one instance. Nothing is created by making this."""
+
+    run: Path
+    groups: Path
+    root: Path
+    external_socket: Path | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Json], context: Context) -> Folders:
+        """From the instance's block and surroundings; relative paths start at the project."""
+        run = context.state_dir / "run" / context.instance
+        if config.get("mode", "embedded") == "embedded":
+            return cls(run, run / "conf.d", context.root)
+        return cls(
+            run,
+            context.root / Path(config["configDir"]).expanduser(),
+            context.root,
+            context.root / Path(config["socket"]).expanduser(),
+        )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the supervisord is hrctl's own."""
+        return self.external_socket is None
+
+    def conf(self, group: str) -> Path:
+        """The file of a group that supervisord reads."""
+        return self.groups / f"{group}.conf"
+
+    def launch(self, group: str) -> Path:
+        """The file with command and environment that only `launch` reads."""
+        return self.run / "launch" / f"{group}.json"
+
+    def log(self, group: str, replica: int | str) -> Path:
+        """What a replica writes, or (`install`) what the install commands wrote."""
+        return self.run / "logs" / f"{group}.{replica}.log"
+
+    def starts(self, group: str) -> Path:
+        """`launch` appends ``.<replica>``."""
+        return self.run / "starts" / group
+
+    def make(self) -> None:
+        """Create the folders that are missing, readable by their owner only.
+
+        Raises:
+            HrctlError: HR083, where that cannot be.
+        """
+        try:
+            self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("launch", "logs", "starts"):
+                (self.run / name).mkdir(mode=0o700, exist_ok=True)
+            if self.embedded:
+                self.groups.mkdir(mode=0o700, exist_ok=True)
+            self.key()  # which takes the lock itself
+        except OSError as error:
+            raise HrctlError.of(
+                "HR083",
+                f"cannot create {error.filename}: {error.strerror}",
+                hint="services need a folder that can be written to",
+            ) from None
+
+    def key(self) -> bytes:
+        """The key of this instance's digests, made when it is first asked for.
+
+        Empty where the instance has no folder yet: then it has no secrets either.
+        """
+        path = self.run / "key"
+        with suppress(FileNotFoundError):
+            return path.read_bytes()
+        if not self.run.is_dir():
+            return b""
+        with self.lock():
+            if not path.exists():
+                write_private(path, os.urandom(32))
+        return path.read_bytes()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Alone among threads and processes; `make` comes first."""
+        descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def socket(self) -> Path:
+        """Where the supervisord listens, or will."""
+        if self.external_socket is not None:
+            return self.external_socket
+        here = self.run / "supervisor.sock"
+        with suppress(OSError):
+            return Path((self.run / "socket").read_text(encoding="utf-8"))
+        return here if len(os.fsencode(here)) <= SOCKET_LIMIT else self._short_socket()
+
+    def place_socket(self, *, elsewhere: bool = False) -> Path:
+        """Choose the place for a socket that is about to be made, and note it down."""
+        here = self.run / "supervisor.sock"
+        pointer = self.run / "socket"
+        if not elsewhere and len(os.fsencode(here)) <= SOCKET_LIMIT:
+            pointer.unlink(missing_ok=True)
+            return here
+        place = self._short_socket()
+        _own_private_folder(place.parent)
+        write_private(pointer, str(place).encode())
+        return place
+
+    def _short_socket(self) -> Path:
+        import tempfile
+
+        name = blake2b(os.fsencode(self.run), digest_size=8).hexdigest() + ".sock"
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        candidates = [Path(runtime) / "hrctl"] if runtime and Path(runtime).is_dir() else []
+        candidates += [Path(tempfile.gettempdir()) / f"hrctl-{os.getuid()}"]
+        for folder in candidates:
+            if len(os.fsencode(folder / name)) <= SOCKET_LIMIT:
+                return folder / name
+        raise HrctlError.of(
+            "HR080",
+            f"no short enough path for the socket of {self.run}",
+            hint="set XDG_RUNTIME_DIR or TMPDIR to a folder with a shorter path",
+        )
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file at once by one that only its owner can read."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # pathlib takes no descriptor
+            file.write(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _own_private_folder(folder: Path) -> None:
+    """Make the folder, or make sure that nobody else can put a socket there.
+
+    Raises:
+        HrctlError: HR080, where it belongs to someone else.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise HrctlError.of(
+            "HR080",
+            f"{folder} is not a folder of this user",
+            hint="remove it, or set XDG_RUNTIME_DIR to a folder of your own",
+        )
+    folder.chmod(0o700)

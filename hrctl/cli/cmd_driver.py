@@ -9,7 +9,7 @@ import typer
 from hrctl.cli.app import Group, console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
-from hrctl.cli.session import LOCAL, Session
+from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError
 
 
@@ -68,12 +68,11 @@ def _instances(console: Console) -> dict[str, str]:
     """Instance -> type; none outside a project."""
     try:
         with Session(console) as session:
-            found = {name: spec.type for name, spec in session.project.drivers.items()}
+            return {name: spec.type for name, spec in session.project.drivers.items()}
     except HrctlError as error:
         if error.diagnostics[0].code != "HR060":
             raise
         return {}
-    return {LOCAL: LOCAL} | found
 
 
 def check(
@@ -89,13 +88,11 @@ def check(
       hrctl driver check
       hrctl driver check procs
     """
-    from hrctl.drivers import discovery
-
     console = console_of(ctx)
     rows: list[dict[str, Any]] = []
     problems: list[Diagnostic] = []
     with Session(console) as session:
-        known = {LOCAL: LOCAL} | {name: one.type for name, one in session.project.drivers.items()}
+        known = {name: one.type for name, one in session.project.drivers.items()}
         for name in names or known:
             if name not in known:
                 have = ", ".join(known)
@@ -105,25 +102,11 @@ def check(
                     )
                 )
             try:
-                broken = discovery.check_driver(discovery.load_driver(known[name]))
-                if broken:
-                    raise HrctlError(*broken)
-                (driver,) = session.drivers([name]).values()
-                stamps = list(driver.scan())
+                seen = _look(session, name, known[name])
             except HrctlError as error:
                 problems += error.diagnostics
-                rows.append({"instance": name, "type": known[name], "ok": False})
-                continue
-            ours = sum(one.owner == session.project.name for one in stamps)
-            rows.append(
-                {
-                    "instance": name,
-                    "type": known[name],
-                    "ok": True,
-                    "live": len(stamps),
-                    "ours": ours,
-                }
-            )
+                seen = {"ok": False}
+            rows.append({"instance": name, "type": known[name], **seen})
     if console.json_output:
         console.json({"instances": rows})
     else:
@@ -137,6 +120,23 @@ def check(
     if problems:
         raise HrctlError(*problems)
     return Exit.DONE
+
+
+def _look(session: Session, name: str, type_: str) -> dict[str, Any]:
+    """Connect to an instance and count.
+
+    Raises:
+        HrctlError: HR087 where the driver is not as one must be, or why it does not answer.
+    """
+    from hrctl.drivers import discovery
+
+    broken = discovery.check_driver(discovery.load_driver(type_))
+    if broken:
+        raise HrctlError(*broken)
+    (driver,) = session.drivers([name]).values()
+    stamps = list(driver.scan())
+    ours = sum(one.owner == session.project.name for one in stamps)
+    return {"ok": True, "live": len(stamps), "ours": ours}
 
 
 DRIVER = Group(

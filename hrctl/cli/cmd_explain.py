@@ -17,7 +17,8 @@ from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address
 
 if TYPE_CHECKING:
-    from hrctl.model.tree import ExplainedValue, Tree
+    from hrctl.model.assemble import ExplainedValue
+    from hrctl.model.tree import Tree
 
 _CODE = re.compile(r"HR\d{3}", re.IGNORECASE)
 
@@ -130,11 +131,16 @@ def _value_json(one: ExplainedValue) -> dict[str, Any]:
 
 
 def _explain_code(console: Console, code: str) -> None:
+    from textwrap import wrap
+
     entry = read_code(code)
     if console.json_output:
         console.json({"code": code, **entry})
         return
-    parts = [f"{code}: {entry['title']}", "", entry["text"].strip()]
+    text = entry["text"].strip().split("\n\n")
+    parts = [f"{code}: {entry['title']}"]
+    for paragraph in text:
+        parts += ["", *wrap(paragraph, console.width, break_long_words=False)]
     for title in ("wrong", "right"):
         parts += ["", f"{title.capitalize()}:", *_example_lines(entry.get(title, ""))]
     console.data("\n".join(parts))

@@ -47,8 +47,7 @@ def get(
     """
     console = console_of(ctx)
     with Session(console) as session:
-        names = {"local", *session.project.drivers}
-        drivers = session.drivers(names)
+        drivers = session.drivers(session.project.drivers)
         found = _find(drivers, selector)
         if selector is not None and ":" in selector and not any(m in selector for m in "*?["):
             address = Address.parse(selector)
@@ -60,9 +59,8 @@ def get(
             if console.json_output:
                 console.json(shown[0])
             else:
-                from hrctl.cli.render.document import document
-
-                console.data("\n".join(document(one) for one in shown))
+                for one in shown:
+                    console.document(one)
             return Exit.DONE
     if console.json_output:
         console.json({"live": [_row(one) for one in found]})

@@ -78,9 +78,7 @@ def show(
     if console.json_output:
         console.json(entry)
     else:
-        from hrctl.cli.render.document import document
-
-        console.data(document(entry))
+        console.document(entry)
     return Exit.DONE
 
 

@@ -58,6 +58,12 @@ class Console:
 
         self.lines(table_lines(heads, rows, width=self.width, paint=self.brush(sys.stdout)))
 
+    def document(self, value: dict[str, Json]) -> None:
+        """Write a result as a YAML document."""
+        from hrctl.source.emit import entry
+
+        self.lines(line for key, item in value.items() for line in entry(key, item, 0))
+
     def brush(self, stream: TextIO) -> Paint:
         """How to colour what goes to this stream."""
         from hrctl.cli.render.style import paint

@@ -53,12 +53,10 @@ def require_commit(session: Session) -> str:
     Raises:
         HrctlError: HR062 outside a repository, HR063 in one without a commit.
     """
-    from hrctl.source import git
-
-    commit = session.load().commit
-    if commit is not None:
-        return commit
-    if git.toplevel(session.project.root) is None:
+    loaded = session.load()
+    if loaded.commit is not None:
+        return loaded.commit
+    if not loaded.in_git:
         raise HrctlError.of(
             "HR062",
             f"{session.project.root} is in no git repository, and what is applied must be in one",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,6 @@ from hrctl.cli.console import Console
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity, Span
 from hrctl.drivers.api import Driver
 from hrctl.ledger.api import Ledger
-from hrctl.model.values import Json
 from hrctl.source import load, project
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Session:
     def load(self, revision: str | None = None) -> load.Loaded:
         """The tree with all diagnostics, of the files here or of a commit; read once."""
         if revision not in self._loaded:
-            self._loaded[revision] = load.load(self.project, revision)
+            self._loaded[revision] = self._open.enter_context(load.load(self.project, revision))
         return self._loaded[revision]
 
     def tree(self, revision: str | None = None) -> Tree:
@@ -97,7 +96,7 @@ class Session:
         wanted = set(names) if names is not None else self._named()
         problems: list[Diagnostic] = []
         for name in sorted(wanted - self._instances.keys()):
-            if name != LOCAL and name not in self.project.drivers:
+            if name not in self.project.drivers:
                 continue
             try:
                 self._instances[name] = self._open.enter_context(self.instance(name))
@@ -115,53 +114,25 @@ class Session:
         """A driver instance that is not connected yet.
 
         Raises:
-            HrctlError: HR081 or HR082 where its type is not there, HR061 where its block in
-                `hrctl.yaml` is wrong.
+            HrctlError: HR081 or HR082, where its type is not there.
         """
         from hrctl.drivers.api import Context
         from hrctl.drivers.discovery import load_driver
 
-        spec = self.project.drivers.get(name)
-        driver = load_driver(spec.type if spec else LOCAL)
-        config = spec.config if spec else {}
+        spec = self.project.drivers[name]
         context = Context(name, self.project.name, self.project.root, self.project.state_dir)
-        return driver(driver_config(driver, name, config), context)
+        return load_driver(spec.type)(spec.config, context)
 
     def versions(self) -> dict[str, str]:
         """Instance -> type and version, of all that the project configures, for plan files."""
         from hrctl import __version__
         from hrctl.drivers.discovery import BUILT_IN, installed
 
-        types = {LOCAL: LOCAL} | {name: spec.type for name, spec in self.project.drivers.items()}
+        types = {name: spec.type for name, spec in self.project.drivers.items()}
         known = dict.fromkeys(BUILT_IN, __version__)
         if not known.keys() >= set(types.values()):  # looking at what is installed takes its time
             known |= {info.type: info.version for info in installed()}
         return {name: f"{one} {known[one]}" for name, one in types.items() if one in known}
-
-
-def driver_config(driver: type[Driver], name: str, config: Mapping[str, Json]) -> dict[str, Json]:
-    """The block of an instance, checked by the driver's own model and complete.
-
-    Raises:
-        HrctlError: HR061, one diagnostic for each mistake.
-    """
-    if not config and name == LOCAL:
-        return {}  # nothing is configurable, and pydantic takes its time
-    from pydantic import ValidationError
-
-    try:
-        return driver.config_model().model_validate(dict(config)).model_dump()
-    except ValidationError as error:
-        raise HrctlError(
-            *(
-                Diagnostic(
-                    "HR061",
-                    f"drivers.{'.'.join(map(str, [name, *one['loc']]))} in hrctl.yaml:"
-                    f" {one['msg'][:1].lower()}{one['msg'][1:]}",
-                )
-                for one in error.errors()
-            )
-        ) from error
 
 
 def source_line(span: Span) -> str | None:

@@ -127,10 +127,9 @@ class Database:
         if self._connection is None or not self._writable:
             self.close()
             self._make_folder()
-            connection = self._connect("rwc")
+            connection = self._open("rwc")
             try:
                 self._prepare(connection)
-                self._check_version(connection)
                 self._migrate(connection)
             except BaseException:
                 connection.close()
@@ -140,27 +139,21 @@ class Database:
         return self._connection
 
     def _open_existing(self) -> sqlite3.Connection:
-        connection = self._connect("rw")
         try:
-            try:
-                version = self._check_version(connection)
-            except sqlite3.OperationalError as error:
-                # a read-only folder has no room for the shared memory of WAL; where no log is
-                # left over, the file alone is the whole truth
-                if _primary(error) not in NOT_WRITABLE or self._has_log():
-                    raise
-                connection.close()
-                connection = self._connect("ro", "&immutable=1")
-                version = self._check_version(connection)
-            self._writable = False
-            if version < self.schema.version:
-                connection = self._copy(connection)
-        except BaseException:
-            connection.close()
-            raise
+            connection = self._open("rw")
+        except sqlite3.OperationalError as error:
+            # a read-only folder has no room for the shared memory of WAL; where no log is left
+            # over, the file alone is the whole truth
+            if _primary(error) not in NOT_WRITABLE or self._has_log():
+                raise
+            connection = self._open("ro", "&immutable=1")
+        self._writable = False
+        if connection.execute("PRAGMA user_version").fetchone()[0] < self.schema.version:
+            return self._copy(connection)
         return connection
 
-    def _connect(self, mode: str, more: str = "") -> sqlite3.Connection:
+    def _open(self, mode: str, more: str = "") -> sqlite3.Connection:
+        """A connection whose file is a database of a version that is known."""
         uri = f"file:{quote(os.fspath(self.path))}?mode={mode}{more}"
         connection = sqlite3.connect(
             uri,
@@ -169,8 +162,13 @@ class Database:
             check_same_thread=self._one_thread,
             uri=True,
         )
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=FULL")
+            self._check_version(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _has_log(self) -> bool:
@@ -190,7 +188,7 @@ class Database:
 
     # -- versions ------------------------------------------------------------------------------
 
-    def _check_version(self, connection: sqlite3.Connection) -> int:
+    def _check_version(self, connection: sqlite3.Connection) -> None:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         # a file of another make, or an empty one, has version 0 and may not even be a database
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -201,7 +199,6 @@ class Database:
                 f" knows versions up to {self.schema.version}",
                 hint="use the newer hrctl that wrote it",
             )
-        return version
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA user_version").fetchone()[0] == self.schema.version:
@@ -221,9 +218,14 @@ class Database:
 
     def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=self._one_thread)
-        connection.backup(copy)
-        connection.close()
-        self._migrate(copy)
+        try:
+            connection.backup(copy)
+            self._migrate(copy)
+        except BaseException:
+            copy.close()
+            raise
+        finally:
+            connection.close()
         return copy
 
     # -- failures ------------------------------------------------------------------------------
@@ -245,11 +247,19 @@ class Database:
         raise error
 
     def _is_full(self) -> bool:
+        """Whether a failed write is a matter of space: of the disk, or of how long files may be."""
         folder = self.path.parent
         if not folder.is_dir():
             return False
-        found = os.statvfs(folder)
-        return found.f_bavail * found.f_frsize < LEAST_SPACE
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < LEAST_SPACE:
+            return True
+        import resource  # only here: it is never needed while all goes well
+
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        longest = max((file.stat().st_size for file in files if file.exists()), default=0)
+        return limit != resource.RLIM_INFINITY and longest + LEAST_SPACE > limit
 
     def _no_space(self, why: str | None) -> HrctlError:
         return HrctlError.of(

@@ -275,8 +275,11 @@ class _Rows:
             ]
         )
         layered = bool(template.patches or defaults)
-        spec = effective_spec(base, template.patches, defaults)
-        if layered or not base.complete:
+        checked = base.complete and not layered
+        if checked:
+            spec = desugar(base.kind, dict(base.spec))
+        else:
+            spec = effective_spec(base, template.patches, defaults)
             self._check(address, template, spec)
         self._link(index, base, template, spec)
         if moved := base.metadata.get("movedFrom"):

@@ -89,10 +89,12 @@ def references(value: Json, path: str = "") -> Iterator[tuple[str, Mapping[str, 
             yield path, value["valueFrom"]
             return
         for key, item in value.items():
-            yield from references(item, f"{path}{pointer([key])}")
+            if isinstance(item, dict | list):  # the rest can hold none, and paths cost time
+                yield from references(item, f"{path}{pointer([key])}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from references(item, f"{path}/{index}")
+            if isinstance(item, dict | list):
+                yield from references(item, f"{path}/{index}")
 
 
 def merge(base: Json, patch: Json) -> Json:

@@ -109,7 +109,7 @@ def _value_lines(
     yield brush(address, "bold")
     for name, one in zip(names, values, strict=True):
         origin = place(one.span) if one.span else "built in"
-        if one.layer and one.layer != origin:
+        if one.span and one.layer != "document":
             origin += f"  ({one.layer})"
         start = f"  {pad(name, width)}  "
         room = console.width - columns(start)

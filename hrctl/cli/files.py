@@ -1,0 +1,29 @@
+"""Writing manifests: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hrctl.diagnostics import HrctlError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at once, keeping its mode; a link stays a link, its target is replaced.
+
+    Raises:
+        HrctlError: HR146, where the system refuses.
+    """
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode if target.exists() else None
+        beside.write_bytes(text.encode("utf-8"))
+        if mode is not None:
+            beside.chmod(mode & 0o7777)
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        why = (error.strerror or str(error)).lower()
+        raise HrctlError.of("HR146", f"{path} cannot be written: {why}") from error

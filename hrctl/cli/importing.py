@@ -1,0 +1,145 @@
+"""Live things that no project owns, written as manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hrctl.cli.session import Session
+from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.drivers.api import Driver, Importer, Live
+from hrctl.model.address import Address, Selector
+from hrctl.model.values import Json
+
+if TYPE_CHECKING:
+    from hrctl.model.tree import Tree
+
+API_VERSION = "hrctl.dev/v1"
+MODELINE = "# yaml-language-server: $schema={}schemas/hrctl.schema.json\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One manifest to write: into which file (relative to the project), under which address.
+
+    `bound` is the driver instance that the address belongs to by what the registries say.
+    """
+
+    address: Address
+    document: dict[str, Json]
+    path: Path
+    bound: str
+
+
+def find(
+    session: Session,
+    instance: str,
+    selectors: Sequence[Selector] = (),
+    into: str | None = None,
+) -> list[Import]:
+    """What the instance has that nothing owns, as manifests; what is declared is left out.
+
+    Args:
+        session: of the project.
+        instance: whose live things.
+        selectors: only these; none means all.
+        into: the registry that they go to; None means the one that the driver says, or the root.
+
+    Raises:
+        HrctlError: HR153 for an instance that is not there, HR158 where its driver cannot tell
+            what is live, HR141 where `into` is not declared.
+    """
+    if instance not in session.project.drivers:
+        have = ", ".join(session.project.drivers)
+        raise HrctlError(
+            Diagnostic("HR153", f"no instance '{instance}' is configured", note=f"there are {have}")
+        )
+    tree = session.tree()
+    if into is not None and into not in tree.registries:
+        raise HrctlError.of("HR141", f"registry {into} is not declared")
+    (driver,) = session.drivers([instance]).values()
+    found = []
+    for live in _discover(driver, instance):
+        address = _address(tree, live.address, into)
+        labels = (live.body.get("metadata") or {}).get("labels") or {}
+        wanted = not selectors or any(one.matches(address, labels) for one in selectors)
+        if wanted and address not in tree.rows:
+            path = _folder(tree, address) / f"{instance}.yaml"
+            bound = tree.scopes[address.registry].driver(address.kind)
+            found.append(Import(address, _document(live, address), path, bound))
+    return sorted(found, key=lambda one: one.address)
+
+
+def _discover(driver: Driver, instance: str) -> Iterable[Live]:
+    if not isinstance(driver, Importer):
+        raise HrctlError.of("HR158", f"the driver of '{instance}' cannot tell what is live")
+    return driver.discover()
+
+
+def _address(tree: Tree, address: Address, into: str | None) -> Address:
+    registry = into or address.registry
+    if registry not in tree.registries:
+        registry = next(iter(tree.registries))
+    return Address.of(registry, address.kind, address.name)
+
+
+def _folder(tree: Tree, address: Address) -> Path:
+    return Path(tree.registries[address.registry].span.path).parent
+
+
+def _document(live: Live, address: Address) -> dict[str, Json]:
+    """The manifest: what the kind has built in is left out, as a person would leave it."""
+    metadata = live.body.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": address.kind,
+        "metadata": {"name": address.name, **kept},
+        "spec": _written(address.kind, live.body.get("spec") or {}),
+    }
+
+
+def _written(kind: str, spec: dict[str, Json]) -> dict[str, Json]:
+    """The fields of a spec that are not as built in."""
+    from pydantic import ValidationError
+
+    from hrctl.model.validate import complete
+
+    try:
+        whole = complete(kind, spec)
+    except ValidationError:
+        return spec  # validate tells what is wrong, and the person mends it
+    kept = dict(spec)
+    for key in spec:
+        less = {name: value for name, value in kept.items() if name != key}
+        try:
+            if complete(kind, less) == whole:
+                kept = less
+        except ValidationError:
+            continue  # it is a field that must be there
+    return kept
+
+
+def write(root: Path, found: Sequence[Import]) -> list[Path]:
+    """Append the manifests to their files; returns those, relative to the project."""
+    from hrctl.cli.files import write_text
+    from hrctl.source.edit import append_document
+
+    texts: dict[Path, str] = {}
+    for one in found:
+        file = root / one.path
+        if one.path not in texts:
+            way = "../" * (len(one.path.parts) - 1)
+            new = MODELINE.format(way)
+            texts[one.path] = file.read_text("utf-8") if file.exists() else new
+        texts[one.path] = append_document(texts[one.path], one.document)
+    for path, text in texts.items():
+        write_text(root / path, text)
+    return list(texts)
+
+
+def as_json(one: Import) -> dict[str, Any]:
+    """For -o json."""
+    return {"address": one.address, "path": str(one.path), "manifest": one.document}

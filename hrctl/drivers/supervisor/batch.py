@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -114,7 +115,7 @@ class Batch:
         self.jobs.append(job)
 
     def _work_out(self, job: Job) -> None:
-        address, body = job.change.address, job.change.after or {}
+        address, body = job.change.address, self.secrets.resolve(job.change.after or {})
         declared: Mapping[str, Json] = body["spec"].get("env") or {}
         values = self.secrets.reveal(dict(declared))
         job.launch = build_launch(address, job.group, body, values, self.folders)
@@ -132,6 +133,7 @@ class Batch:
                 name: seal(key, value.encode("utf-8", "surrogatepass"))
                 for name, value in hidden.items()
             },
+            nonce=os.urandom(8).hex(),
             body=body,
             **current_runner(),
         )
@@ -141,7 +143,8 @@ class Batch:
     def _place(self) -> Machine:
         client = self._client()
         known = client.processes(fresh=True) if client is not None else {}
-        self.jobs = [job for job in self.jobs if self._is_as_planned(job, known)]
+        taken: set[Address] = set()
+        self.jobs = [job for job in self.jobs if self._is_as_planned(job, known, taken)]
         machine = self.driver.machine(client)
         written: list[Job] = []
         try:
@@ -168,8 +171,13 @@ class Batch:
             daemon.ensure(self.folders, self.driver.context.instance)
         return self.driver.connect()
 
-    def _is_as_planned(self, job: Job, known: Mapping[str, Sequence[Process]]) -> bool:
-        """Whether what is live is what the plan saw; if not, the outcome says so."""
+    def _is_as_planned(
+        self, job: Job, known: Mapping[str, Sequence[Process]], taken: set[Address]
+    ) -> bool:
+        """Whether what is live is what the plan saw; if not, the outcome says so.
+
+        An address that stands in a batch twice has moved on for the second of them.
+        """
         address, expected = job.live_address, job.change.expect_version
         job.before = store.read(self.folders, address)
         live: str | None = None
@@ -180,15 +188,19 @@ class Batch:
             if foreign is not None:
                 self.refused.append(_failed(job, _kept_elsewhere(address, foreign)))
                 return False
-        if live == expected and (
-            address == job.change.address or store.read(self.folders, job.change.address) is None
-        ):
+        twice = address in taken or job.change.address in taken
+        taken |= {address, job.change.address}
+        free = address == job.change.address or not self._is_there(job.change.address)
+        if live == expected and free and not twice:
             return True
         if live is None and job.change.action is Action.DELETE:
             self.refused.append(_outcome(job, Result.DONE))
-            return False
-        self.refused.append(_outcome(job, Result.STALE, version=live))
+        else:
+            self.refused.append(_stale(job, live))
         return False
+
+    def _is_there(self, address: Address) -> bool:
+        return store.read(self.folders, address) is not None
 
     def _write(self, job: Job) -> None:
         assert job.marker is not None  # noqa: S101  # the caller chose these
@@ -318,11 +330,24 @@ def _outcome(job: Job, result: Result, *, version: str | None = None) -> Outcome
 
 
 def _failed(job: Job, error: HrctlError) -> Outcome:
-    first = error.diagnostics[0]
-    about: Diagnostic = replace(
-        first, address=job.change.address, span=first.span or job.change.span
+    return replace(_outcome(job, Result.FAILED), error=error.diagnostics[0])
+
+
+def _stale(job: Job, live: str | None) -> Outcome:
+    expected = job.change.expect_version
+    if live is None:
+        what = "is not there any more"
+    elif expected is None:
+        what = "is there already"
+    else:
+        what = "was changed since it was planned"
+    about = Diagnostic(
+        "HR084",
+        f"{job.live_address} {what}; nothing was done to it",
+        address=job.change.address,
+        hint="run `hrctl plan` again",
     )
-    return replace(_outcome(job, Result.FAILED), error=about)
+    return replace(_outcome(job, Result.STALE, version=live), error=about)
 
 
 def _cannot_write(error: OSError) -> HrctlError:

@@ -207,6 +207,11 @@ def stop(folders: Folders, client: Client) -> None:
 
     pid = daemon_pid(folders)
     with suppress(RpcFaultError, UnreachableError):  # it is on its way down, or gone
+        # By itself it stops one group after another; so all are asked at once.
+        client.call("stopAllProcesses", False)
+        deadline = time.monotonic() + _STOP_TIMEOUT
+        while _any_runs(client) and time.monotonic() < deadline:
+            time.sleep(0.05)
         client.call("shutdown")
     if pid is not None and not procs.wait_gone(pid, _STOP_TIMEOUT):
         raise HrctlError.of(
@@ -215,3 +220,10 @@ def stop(folders: Folders, client: Client) -> None:
             hint=f"see {folders.run / 'daemon.log'}; a service may have a longer stopTimeout",
         )
     (folders.run / "daemon.pid").unlink(missing_ok=True)
+
+
+def _any_runs(client: Client) -> bool:
+    from hrctl.drivers.supervisor.state import HALTED
+
+    groups = client.processes(fresh=True).values()
+    return any(one.state not in HALTED for some in groups for one in some)

@@ -52,6 +52,7 @@ class Marker:
         sealed: for each variable whose value came from a reference, a keyed digest of it.
         python: the interpreter that starts `launch`.
         launcher: the path of `launch`.
+        nonce: of this apply, so that no version comes twice.
         sections: digest of the rest of the file as it was written.
         body: what was applied, with references in place of secrets.
     """
@@ -65,6 +66,7 @@ class Marker:
     sealed: dict[str, str]
     python: str
     launcher: str
+    nonce: str
     body: Body
     sections: str = ""
 

@@ -20,7 +20,6 @@ from hrctl.model.kinds.units import seconds
 
 _POLL = 0.1
 _STOP_SLACK = 10.0  # seconds beyond stopTimeout that supervisord may take to see a process end
-_HALTED = frozenset({state.STOPPED, state.EXITED, state.FATAL})
 
 
 @dataclass(slots=True)
@@ -209,7 +208,7 @@ def start(machine: Machine, client: Client, target: Target) -> None:
     idle = {
         replica
         for replica in range(spec.get("replicas", 1))
-        if str(replica) not in found or found[str(replica)].state in _HALTED
+        if str(replica) not in found or found[str(replica)].state in state.HALTED
     }
     if not idle:
         return
@@ -256,7 +255,7 @@ def _settle(
     deadline = time.monotonic() + timeout + _STOP_SLACK
     while True:
         processes = machine.processes(group, fresh=True)
-        live = [one for one in processes if one.state not in _HALTED]
+        live = [one for one in processes if one.state not in state.HALTED]
         try:
             if not live:
                 then()

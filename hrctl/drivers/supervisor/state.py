@@ -16,6 +16,7 @@ BACKOFF: Final = 30
 STOPPING: Final = 40
 EXITED: Final = 100
 FATAL: Final = 200
+HALTED: Final = frozenset({STOPPED, EXITED, FATAL})
 
 
 class Process(NamedTuple):

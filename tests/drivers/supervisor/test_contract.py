@@ -1,0 +1,58 @@
+"""The conformance tests, against a real supervisord."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from hrctl.drivers.contract import DriverContract, context_for
+from hrctl.drivers.supervisor import SupervisorDriver
+from hrctl.drivers.supervisor.folders import Folders
+from hrctl.drivers.supervisor.groupfile import group_name
+from hrctl.model.address import Address
+from hrctl.model.kinds.service import ServiceSpec
+from hrctl.model.values import Body, Json, merge
+
+
+class TestSupervisor(DriverContract):
+    many: ClassVar[int] = 8
+    root: Path
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, folder: Path) -> Iterator[None]:
+        self.root = folder
+        yield
+        self.make_driver().down()
+
+    def make_driver(self, project: str = "contract") -> SupervisorDriver:
+        return SupervisorDriver({"mode": "embedded"}, context_for(self.root, project))
+
+    def sample_body(self, kind: str, n: int) -> Body:
+        assert kind == "Service"
+        # Most samples only exist, so that the tests are about the protocol; each third one runs.
+        wanted: dict[str, Any] = {
+            "type": "WORKER",
+            "state": "RUNNING" if n % 3 == 1 else "STOPPED",
+            "command": "sleep 60",
+            "stopTimeout": "2s",
+            "healthCheck": {"command": "true", "interval": "100ms"},
+        }
+        spec = ServiceSpec.model_validate(wanted).model_dump(mode="json", exclude_none=True)
+        return {"metadata": {"labels": {"n": str(n)}}, "spec": spec}
+
+    def changed_body(self, body: Body) -> Body:
+        result: Body = merge(body, {"spec": {"env": {"LEVEL": "debug"}}})
+        return result
+
+    def tamper(self, address: Address) -> None:
+        folders = Folders.of({}, context_for(self.root))
+        conf = folders.conf(group_name(address))
+        text = conf.read_text(encoding="utf-8")
+        conf.write_text(text.replace("stopwaitsecs=2", "stopwaitsecs=7"), encoding="utf-8")
+
+    def with_secret(self, body: Body, reference: Json) -> Body:
+        result: Body = merge(body, {"spec": {"env": {"TOKEN": reference}}})
+        return result

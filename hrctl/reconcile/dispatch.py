@@ -33,12 +33,16 @@ class Held(Protocol):
 
 @dataclass(slots=True)
 class Step:
-    """A change, or one half of it: what the driver gets, and the body that will hold then."""
+    """A change, or one half of it: what the driver gets, and the body that will hold then.
+
+    `made` is the outcome of the half that made the thing, where that came first.
+    """
 
     change: Change
     call: Change
     body: Body | None = None
     last: bool = True
+    made: Outcome | None = None
 
 
 class Dispatch:
@@ -237,15 +241,14 @@ class Dispatch:
             return [self._undone(step, outcome, error)]
         entry = None
         if change.action is not Action.DELETE and step.body is not None:
+            made = step.made or outcome
             public = {
                 name: value
-                for name, value in outcome.outputs.items()
-                if name not in outcome.sensitive_outputs
+                for name, value in made.outputs.items()
+                if name not in made.sensitive_outputs
             }
-            self._secrets.learn(
-                change.address, step.body, outcome.outputs, outcome.sensitive_outputs
-            )
-            version = None if change.recorded is not None else outcome.version
+            self._secrets.learn(change.address, step.body, made.outputs, made.sensitive_outputs)
+            version = None if change.recorded is not None else made.version
             entry = replace(self._entry(change, step.body, version), outputs=public)
         settled = [self._done(change, entry, outcome.seconds)]
         old = self._left_behind(change)
@@ -260,7 +263,7 @@ class Dispatch:
         arrived = step.call.action is Action.CREATE
         other = _leave(change) if arrived else _arrive(change)
         self._ready.setdefault(other.driver, deque()).append(
-            Step(change, other, step.body, last=True)
+            Step(change, other, step.body, made=outcome if arrived else None)
         )
         entry = None
         if arrived and step.body is not None:

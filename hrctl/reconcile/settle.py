@@ -24,7 +24,8 @@ class Verdict:
 def judge(intent: Intent, entry: Entry | None, live: Live | None) -> Verdict:
     """Compare what a run meant to do with what is there.
 
-    1. A delete is done where nothing is there; else the entry stays as it was.
+    1. A delete is done where nothing is there; else the entry stays as it was. It stays too where
+       it is bound to another driver by now: only the old thing had to go.
     2. Anything else is not done where nothing is there, or where live still has the version
        that the entry knows.
     3. It is done where live is as the run wanted it: its entry holds, with the live version.
@@ -32,7 +33,8 @@ def judge(intent: Intent, entry: Entry | None, live: Live | None) -> Verdict:
        digest, so that the next plan compares it field by field; an old one keeps its own.
     """
     if intent.action is Action.DELETE or intent.entry is None:
-        return Verdict(None, done=True) if live is None else Verdict(entry, done=False)
+        elsewhere = entry is not None and entry.driver != intent.driver
+        return Verdict(None if live is None and not elsewhere else entry, done=live is None)
     if live is None or (entry is not None and entry.version == live.version):
         return Verdict(entry, done=False)
     meant = intent.entry

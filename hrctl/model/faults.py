@@ -62,14 +62,14 @@ def problems(
         # a fault hides the rules of the mapping around it: look again without what is faulty
         smaller = _pruned(value, [_pointed_at(line) for line in lines])
         if smaller == value:
-            return found
+            break
         value, partial = smaller, True
         try:
             check(value)
         except ValidationError as rest:
             error = rest
         else:
-            return found
+            break
     return found
 
 
@@ -149,14 +149,8 @@ def _rules(
 
 
 def _is_there(value: Json, path: Path) -> bool:
-    for part in path:
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, list) and isinstance(part, int) and part < len(value)
-        ):
-            value = value[part]
-        else:
-            return False
-    return True
+    absent = object()
+    return lookup(value, pointer(path), absent) is not absent
 
 
 def _problem(model: type[BaseModel], line: Any, path: Path, at: Path) -> Problem:
@@ -295,6 +289,8 @@ def _other(line: Any, field: str, schemas: list[Schema]) -> dict[str, Any]:
     del schemas
     value = line["input"]
     wanted = _WANTED.get(line["type"])
+    if line["type"] == "is_instance_of":  # a `Form`, which tells what it wants
+        wanted = line["ctx"]["class"]
     if wanted is None:
         return {"code": "HR024", "summary": f"{field}: {str(line['msg']).lower()}"}
     hint = None

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +46,7 @@ def kind_schema(name: str) -> Schema:
     schema["properties"]["kind"] = {"const": name, "description": "The kind: always this one."}
     schema["definitions"] |= _definitions(name)
     schema["allOf"].append(_spec(name))
-    return schema
+    return _without_unused(schema)
 
 
 def document_schema() -> Schema:
@@ -58,7 +59,9 @@ def document_schema() -> Schema:
             {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}}
             | {"then": _spec(name)}
         )
-    return schema
+    for name in ("Registry", "Registry.part"):
+        _type_defaults(schema["definitions"][name])
+    return _without_unused(schema)
 
 
 def project_schema() -> Schema:
@@ -115,7 +118,19 @@ def _tidy(value: Any, names: dict[str, str]) -> Any:
             tidied[key] = one
         else:
             tidied[key] = _tidy(one, names)
-    return tidied
+    return _as_draft_7(tidied)
+
+
+def _as_draft_7(schema: Schema) -> Schema:
+    """Words beside a reference count only in later drafts; keys that fit no pattern are wrong."""
+    if "$ref" in schema and len(schema) > 1:
+        schema = {"allOf": [{"$ref": schema.pop("$ref")}], **schema}
+    patterns = schema.get("patternProperties")
+    if patterns and len(patterns) == 1 and "additionalProperties" not in schema:
+        ((pattern, inside),) = schema.pop("patternProperties").items()
+        names = {"pattern": pattern, **schema.get("propertyNames", {})}
+        schema = {**schema, "propertyNames": names, "additionalProperties": inside}
+    return schema
 
 
 def _envelope(title: str, file: str) -> Schema:
@@ -199,8 +214,6 @@ def _definitions(name: str) -> Schema:
     whole = dict(model_schema(kind(name).model))
     inner = {f"{name}.{one}": schema for one, schema in whole.pop("definitions").items()}
     named: Schema = {key: _renamed(schema, name) for key, schema in ({name: whole} | inner).items()}
-    if name == "Registry":
-        named[name] = _with_defaults(named[name])
     return named | {f"{key}.part": _part(schema) for key, schema in named.items()}
 
 
@@ -243,8 +256,32 @@ def _or_null(schema: Schema) -> Schema:
     return told | {"anyOf": [part, _NULL]}
 
 
-def _with_defaults(schema: Schema) -> Schema:
+def _type_defaults(registry: Schema) -> None:
     """A registry's defaults are parts of the specs of the kinds."""
-    defaults = dict(schema["properties"]["defaults"])
-    defaults["properties"] = {name: {"$ref": f"#/definitions/{name}.part"} for name in KINDS}
-    return {**schema, "properties": {**schema["properties"], "defaults": defaults}}
+    defaults = registry["properties"]["defaults"]
+    inside = next((one for one in defaults.get("anyOf", ()) if one != _NULL), defaults)
+    inside["properties"] = {name: {"$ref": f"#/definitions/{name}.part"} for name in KINDS}
+
+
+def _without_unused(schema: Schema) -> Schema:
+    """Without the definitions that nothing refers to."""
+    definitions: Schema = schema["definitions"]
+    waiting = list(_references({**schema, "definitions": {}}))
+    used: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting.extend(_references(definitions[name]))
+    return {**schema, "definitions": {name: definitions[name] for name in sorted(used)}}
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+    elif isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"].rpartition("/")[2]
+        for one in value.values():
+            yield from _references(one)

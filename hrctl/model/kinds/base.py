@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import import_module
 from shlex import join
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
@@ -64,7 +65,7 @@ class Ruled(Spec):
 
     @model_validator(mode="after")
     def _obey(self) -> Ruled:
-        broken = list(self.rules())
+        broken = [*self.rules()]
         if broken:
             raise PydanticCustomError("rules", "fields do not go together", {"broken": broken})
         return self
@@ -72,17 +73,25 @@ class Ruled(Spec):
 
 def one_of(model: Spec, what: str, names: tuple[str, ...]) -> Iterator[Broken]:
     """Exactly one of the fields `names` is given."""
+    held = model.__dict__
+    if sum(held[name] is not None for name in names) == 1:
+        return
     written = {name: type(model).model_fields[name].alias or name for name in names}
-    given = [written[name] for name in names if getattr(model, name) is not None]
+    given = [written[name] for name in names if held[name] is not None]
     if not given:
         yield Broken(f"{what} needs one of {', '.join(written.values())}", (), ((names[0],),))
-    elif len(given) > 1:
+    else:
         yield Broken(
             f"{what} wants one of {', '.join(written.values())}, got {' and '.join(given)}",
             (given[-1],),
             tuple((name,) for name in given),
             at_key=True,
         )
+
+
+def exactly_one(*names: str) -> ConfigDict:
+    """What JSON Schema says of `one_of`; `names` as they are written."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
 
 
 def fault(
@@ -98,17 +107,32 @@ class Form:
     """A value that is checked, and brought into its body form, by one function of Python.
 
     One function instead of a union: a wrong value then yields one problem and not one for each
-    member of the union. `schema` is what JSON Schema says of it.
+    member of the union. `schema` is what JSON Schema says of it. Where all values are of
+    `types`, which can be hashed, answers are kept: a tree has few different durations.
     """
 
-    __slots__ = ("check", "schema")
+    __slots__ = ("check", "schema", "types", "wanted")
 
-    def __init__(self, check: Callable[[Any], Any], schema: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        check: Callable[[Any], Any],
+        schema: dict[str, Any],
+        *,
+        wanted: str = "",
+        types: tuple[type, ...] = (),
+    ) -> None:
         self.check = check
         self.schema = schema
+        self.wanted = wanted
+        self.types = types
 
     def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
+        if not self.types:
+            return core_schema.no_info_plain_validator_function(self.check)
+        kept = lru_cache(maxsize=4096, typed=True)(self.check)  # typed, as True == 1
+        return core_schema.no_info_after_validator_function(
+            kept, core_schema.is_instance_schema(self.types, cls_repr=self.wanted)
+        )
 
     def __get_pydantic_json_schema__(
         self, _: CoreSchema, __: GetJsonSchemaHandler
@@ -166,12 +190,11 @@ def wrong_type(wanted: str, value: object) -> PydanticCustomError:
     return fault("HR022", f"wrong type for {{field}}: wanted {wanted}, got {got(value)}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+_SCALARS: Final = (str, int, float)
 
 
 def _duration(value: Any) -> str:
-    if not isinstance(value, str) and not _is_number(value):
+    if isinstance(value, bool):
         raise wrong_type("a duration", value)
     try:
         return units.duration(value)
@@ -184,7 +207,7 @@ def _duration(value: Any) -> str:
 
 
 def _cores(value: Any) -> float:
-    if not isinstance(value, str) and not _is_number(value):
+    if isinstance(value, bool):
         raise wrong_type("a number of processors", value)
     try:
         return units.cores(value)
@@ -197,13 +220,13 @@ def _cores(value: Any) -> float:
 
 
 def _command(value: Any) -> str:
+    if type(value) is str and value and not value.isspace():
+        return value
     if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
         return join(value)
     if not isinstance(value, str):
         raise wrong_type("a command", value)
-    if not value.strip():
-        raise fault("HR024", "{field} is an empty command")
-    return value
+    raise fault("HR024", "{field} is an empty command")
 
 
 Duration = Annotated[
@@ -220,6 +243,8 @@ Duration = Annotated[
                 {"type": "number", "minimum": 0},
             ]
         },
+        wanted="a duration",
+        types=_SCALARS,
     ),
 ]
 Cores = Annotated[
@@ -232,6 +257,8 @@ Cores = Annotated[
                 {"type": "string", "pattern": "^[0-9]{1,9}m$"},
             ]
         },
+        wanted="a number of processors",
+        types=_SCALARS,
     ),
 ]
 Command = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from hrctl.model.kinds.base import (
     AtLeastOne,
@@ -65,7 +65,6 @@ class Connection(Ruled):
     endpoint: Text | None = Field(
         None,
         description="host:port (several with commas), or a URL without credentials.",
-        json_schema_extra={"x-sensitive": True},
     )
     database: Text | None = Field(None, description="The database, or the number of it.")
     username: Text | None = Field(
@@ -127,8 +126,21 @@ class Replication(Ruled):
             )
 
 
+def _narrowed() -> list[JsonValue]:
+    """In JSON Schema: the providers of each type."""
+    return [
+        {
+            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+            "then": {"properties": {"provider": {"enum": list(providers)}}},
+        }
+        for name, providers in FITS.items()
+    ]
+
+
 class ComponentSpec(Ruled):
     """Infrastructure that services use, and what is managed in it."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": _narrowed()})
 
     type: Type = Field(description="What it is for.")
     provider: Provider = Field(description="What it is.")

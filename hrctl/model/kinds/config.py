@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from hrctl.model.kinds.base import Broken, Number, Ruled, Spec, choices, got, says
 from hrctl.model.kinds.reference import Reference
@@ -31,6 +31,23 @@ Key = Annotated[
 
 class Entry(Ruled):
     """One value, with its type and the rules that it obeys."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {
+                    "if": {"properties": {"type": {"const": "SECRET"}}, "required": ["type"]},
+                    "then": {
+                        "properties": {
+                            "value": {"type": "object", "required": ["valueFrom"]},
+                            "valueFrom": {"required": ["age"]},
+                            "default": {"type": "null"},
+                        }
+                    },
+                }
+            ]
+        }
+    )
 
     type: Type = Field("STRING", description="What sort of value it is.")
     value: Any = Field(None, description="The value; a SECRET has valueFrom with age instead.")

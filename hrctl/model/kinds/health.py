@@ -15,6 +15,7 @@ from hrctl.model.kinds.base import (
     Filled,
     Form,
     Ruled,
+    exactly_one,
     fault,
     one_of,
     wrong_type,
@@ -51,6 +52,8 @@ Port = Annotated[
 
 class HealthCheck(Ruled):
     """How to find out whether something is well; exactly one of http, tcp, command."""
+
+    model_config = exactly_one("http", "tcp", "command")
 
     http: Filled | None = Field(
         None, description="A path on the first port, such as /healthz, or a whole URL; 2xx is well."

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hrctl.model.kinds.base import Broken, Filled, Name, Ruled, one_of, says
+from hrctl.model.kinds.base import Broken, Filled, Name, Ruled, exactly_one, one_of, says
 
 
 class Source(Ruled):
     """Where it comes from: a package and its version, a git repository and a ref, or a path."""
+
+    model_config = exactly_one("package", "git", "path")
 
     package: (
         Annotated[str, says(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "a distribution's name")]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from hrctl.model import address
@@ -40,6 +40,18 @@ Armoured = Annotated[
 
 class Reference(Ruled):
     """Where a value comes from: exactly one source."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["component", "output"]},
+                {"required": ["service", "output"]},
+                {"required": ["config", "key"]},
+                {"required": ["env"]},
+                {"required": ["age"]},
+            ]
+        }
+    )
 
     component: Target | None = Field(None, description="A Component; `output` says which value.")
     service: Target | None = Field(None, description="A Service; `output` says which value.")
@@ -122,9 +134,9 @@ class _TextForm:
         )
 
     def __get_pydantic_json_schema__(
-        self, _: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        reference = handler(ValueFrom.__pydantic_core_schema__)
+        reference = handler(schema["choices"][1][0])
         return {"anyOf": [{"type": ["string", "number", "boolean"]}, reference]}
 
 
@@ -137,9 +149,9 @@ class _SecretForm:
         )
 
     def __get_pydantic_json_schema__(
-        self, _: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"allOf": [handler(ValueFrom.__pydantic_core_schema__)], "writeOnly": True}
+        return {"allOf": [handler(schema["schema"])], "writeOnly": True}
 
 
 def _refuse_plaintext(value: Any) -> Any:

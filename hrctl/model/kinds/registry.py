@@ -17,6 +17,7 @@ from hrctl.model.kinds.base import (
     Ruled,
     Spec,
     choices,
+    exactly_one,
     one_of,
 )
 
@@ -86,6 +87,8 @@ class FileDiscovery(Spec):
 
 class Discovery(Ruled):
     """Where Nodes of this registry are found that nobody declares; exactly one source."""
+
+    model_config = exactly_one("dns", "etcd", "file")
 
     dns: DnsDiscovery | None = Field(None, description="DNS SRV records.")
     etcd: EtcdDiscovery | None = Field(None, description="Keys in etcd.")

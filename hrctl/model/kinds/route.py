@@ -21,6 +21,7 @@ from hrctl.model.kinds.base import (
     Spec,
     Weight,
     choices,
+    exactly_one,
     one_of,
     says,
 )
@@ -33,6 +34,8 @@ Header = Annotated[str, says(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a he
 
 class PathMatch(Ruled):
     """What the path must be; exactly one of exact, prefix, regex."""
+
+    model_config = exactly_one("exact", "prefix", "regex")
 
     exact: Filled | None = Field(None, description="The whole path.")
     prefix: Filled | None = Field(None, description="How it begins.")
@@ -92,6 +95,8 @@ class Grid(Spec):
 
 class Destination(Ruled):
     """Where requests go; exactly one of service, grid, address."""
+
+    model_config = exactly_one("service", "grid", "address")
 
     service: Target | None = Field(None, description="A Service.")
     port: Name | None = Field(None, description="Which of its ports; left out: the first.")

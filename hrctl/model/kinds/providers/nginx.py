@@ -17,6 +17,7 @@ from hrctl.model.kinds.base import (
     Ruled,
     Spec,
     choices,
+    exactly_one,
     one_of,
 )
 from hrctl.model.kinds.reference import Text
@@ -24,6 +25,8 @@ from hrctl.model.kinds.reference import Text
 
 class Location(Ruled):
     """What happens to a part of the paths; exactly one of proxyPass, root, respond."""
+
+    model_config = exactly_one("proxyPass", "root", "respond")
 
     path: Filled = Field(description="The path.")
     match: Annotated[

@@ -120,7 +120,7 @@ class _Loading:
         self._cached = {} if self._sources.from_git else self._cache.records()
         self._read_ahead(groups)
         scopes: dict[str | None, Scope] = {None: Scope()}
-        for folder in sorted(groups, key=lambda one: one.count("/") + bool(one)):
+        for folder in sorted(groups, key=lambda one: (one.count("/") + bool(one), one)):
             files = groups[folder]
             above = scopes[_above(folder, groups)]
             self._registry(folder, above, files, scopes)

@@ -1,41 +1,120 @@
 #!/usr/bin/env bash
 # hrctl at work on examples/storefront, with real processes, in a git repository of its own.
-# `make demo` calls it. Every command is printed before it runs; nothing asks, and a failure ends it.
+# `make demo` calls it. Every command is printed before it runs, nothing asks, and a failure ends it.
 set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
 demo=$repository/demo
-project=$demo/storefront
-ports="18080 18081 18082 18085 18087" # those of the services in dev, see bramble/commerce
+ports="18080 18081 18085 18087" # where the services of dev listen: commerce/*/
 
-export PATH="${HRCTL_BIN:?set by make demo}:$PATH"
-export GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PAYMENTS_PROVIDER_KEY
+export PATH="${HRCTL_BIN:?is set by make demo}:$PATH"
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
+# Commits work on a machine where git knows nobody yet, and ask for no signature.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=commit.gpgsign GIT_CONFIG_VALUE_0=false
+git config user.name >/dev/null || export GIT_AUTHOR_NAME=Demo GIT_COMMITTER_NAME=Demo
+git config user.email >/dev/null \
+    || export GIT_AUTHOR_EMAIL=demo@bramble.example GIT_COMMITTER_EMAIL=demo@bramble.example
 
-say() { printf '\n%s# %s%s\n' "$bold" "$1" "$plain"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+    strong=$'\e[1m' faint=$'\e[36m' plain=$'\e[0m'
+else
+    strong='' faint='' plain=''
+fi
 
-run() { # show a command as one would type it, then run it
-    printf '%s$ %s%s\n' "$dim" "$1" "$plain"
-    eval "$1"
+step() { printf '\n%s== %s%s\n' "$strong" "$1" "$plain"; }
+
+run() { # shows the command as one would type it, then runs it
+    printf '\n%s$ %s%s\n' "$faint" "$1" "$plain"
+    eval "$1" 2>&1
 }
 
-trap 'status=$?; [ "$status" = 0 ] || printf "\ndemo: the command above failed with exit code %s\n" "$status" >&2' EXIT
+refused() { # the same for one that is meant to fail
+    if run "$1"; then
+        printf 'demo: that was meant to fail\n' >&2
+        exit 1
+    fi
+}
+
+finish() {
+    local status=$?
+    if [ "$status" -ne 0 ]; then
+        printf '\ndemo: stopped there, with exit code %s; "make demo-down" tidies up\n' "$status" >&2
+    fi
+}
+trap finish EXIT
 
 if [ -d "$demo" ]; then
-    say "A demo is there already: it is stopped and made anew"
+    step "A demo is there already: it is stopped and made anew"
     "$repository/scripts/demo-down.sh"
 fi
+# shellcheck disable=SC2086 # one word for each port
 python3 "$repository/scripts/ports.py" $ports
+mkdir -p "$demo/storefront"
+cd "$demo"
 
-say "1. A platform as YAML, in a git repository of its own"
-mkdir -p "$demo"
-cp -R "$repository/examples/storefront" "$project"
-find "$project" -name __pycache__ -type d -prune -exec rm -rf {} +
-cd "$project"
-git init --quiet --initial-branch=main
-git config user.name >/dev/null || git config user.name Demo
-git config user.email >/dev/null || git config user.email demo@bramble.example
-git config commit.gpgsign false
-run "cd demo/storefront" 2>/dev/null || true
+step "1. A company's platform as YAML, in a git repository of its own"
+run "cd storefront"
+run "git init --quiet ."
+run "hrctl init --example storefront"
+run "git add . && git commit --quiet --message 'Start with the storefront'"
+run "cat commerce/shop/services/catalog.yaml"
+run "hrctl validate"
+
+step "2. What an apply would do; then an apply that does just that"
+run "hrctl plan --out first.plan"
+run "export PAYMENTS_PROVIDER_KEY=only-for-the-demo" # prod's payments refers to it
+run "hrctl apply first.plan --yes"
+
+step "3. The tree of registries, and a request answered by four real processes"
+run "hrctl graph bramble/commerce/shop"
+run "hrctl get bramble/commerce/shop/dev"
+run "python3 services/customer.py"
+run "python3 services/customer.py teapot 2"
+
+step "4. An edit and a commit: whatever refers to the value follows"
+run "sed -i.old 's/Hello from dev/The kettle is on/' commerce/shop/dev/patches.yaml"
+rm commerce/shop/dev/patches.yaml.old first.plan
+run "git commit --quiet --all --message 'Greet warmly'"
+run "hrctl plan"
+run "hrctl apply --yes"
+run "python3 services/customer.py"
+
+step "5. Behind hrctl's back: a service is killed, a live value is changed"
+run 'kill -KILL $(tail -n 1 .hrctl/run/procs/starts/*.checkout.0 | cut -d " " -f 2)'
+run "python3 - <<'END'
+import sqlite3
+with sqlite3.connect('.hrctl/registry.db') as registry:
+    registry.execute('''
+        UPDATE resources
+        SET body = json_set(body, '\$.spec.rollout.percentage', 100)
+        WHERE address = 'bramble/commerce/shop/prod:FeatureFlag/express'
+    ''')
+END"
+refused "python3 services/customer.py teapot"
+
+step "6. The drift, and its repair"
+run "hrctl drift"
+run "hrctl apply --yes"
+run "hrctl drift"
+run "python3 services/customer.py teapot"
+
+cat <<END
+
+${strong}== The shop is open at http://127.0.0.1:18080, its project is demo/storefront${plain}
+
+Try next (. .venv/bin/activate puts hrctl on the PATH):
+
+  cd demo/storefront
+  hrctl explain bramble/commerce/shop/dev:Service/gateway
+                            where every value of the gateway comes from
+  hrctl graph --format mermaid Service
+                            what depends on what
+  hrctl state runs          who applied what, and when
+  PAGE_SIZE in commerce/shop/config.yaml, then hrctl plan
+                            an edit for three environments at once
+
+docs/getting-started.md starts from nothing. To stop the services and remove ./demo:
+
+  make demo-down
+END

@@ -37,6 +37,20 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         ),
     ),
     (
+        "Kinds",
+        (
+            ("registry", "the hierarchy", "hrctl.cli.verbs.registry:REGISTRY"),
+            ("service", "services and their processes", "hrctl.cli.verbs.service:SERVICE"),
+            ("engine", "compute engines", "hrctl.cli.verbs.kinds:ENGINE"),
+            ("component", "infrastructure components", "hrctl.cli.verbs.kinds:COMPONENT"),
+            ("flag", "feature flags", "hrctl.cli.verbs.kinds:FLAG"),
+            ("grid", "nodes of the grid", "hrctl.cli.verbs.kinds:GRID"),
+            ("config", "configuration", "hrctl.cli.verbs.kinds:CONFIG"),
+            ("mesh", "routes of the service mesh", "hrctl.cli.verbs.kinds:MESH"),
+            ("plugin", "plugins", "hrctl.cli.verbs.kinds:PLUGIN"),
+        ),
+    ),
+    (
         "Look after",
         (
             ("state", "the ledger: entries, runs, locks", "hrctl.cli.cmd_state:STATE"),

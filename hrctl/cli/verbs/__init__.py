@@ -1,0 +1,1 @@
+"""The verbs of the nine kinds: `hrctl service start api` and the like."""

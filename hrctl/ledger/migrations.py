@@ -50,6 +50,8 @@ _VERSION_1: Final = (
 _VERSION_2: Final = (
     # which process it was, beyond its number, which the system gives to another one later
     "ALTER TABLE leases ADD COLUMN process TEXT",
+    # the few instances among many entries, without a look at each
+    "CREATE INDEX entries_driver ON entries (driver)",
 )
 
 SCHEMA: Final = Schema(

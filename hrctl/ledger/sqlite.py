@@ -36,7 +36,14 @@ _ENTRIES: Final = (
     " LEFT JOIN intents i USING (address)"
 )
 _THESE: Final = "address IN (SELECT value FROM json_each(?))"
-_INSTANCES: Final = "SELECT driver FROM entries UNION SELECT driver FROM intents"
+_INSTANCES: Final = """
+    WITH RECURSIVE step(driver) AS (
+        SELECT min(driver) FROM entries
+        UNION ALL SELECT (SELECT min(driver) FROM entries WHERE driver > step.driver) FROM step
+        WHERE step.driver IS NOT NULL
+    )
+    SELECT driver FROM step WHERE driver IS NOT NULL UNION SELECT driver FROM intents
+"""  # steps over all the entries of one instance at once
 _RUNS: Final = (
     "SELECT id, who, started, finished, revision, plan, command, status, counts FROM runs"
 )

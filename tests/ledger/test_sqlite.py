@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hrctl.diagnostics import HrctlError, LockedError
-from hrctl.ledger.api import ChangeRecord, Entry, Intent, Lease, RunRecord, Settled
+from hrctl.ledger.api import ChangeRecord, Entry, Intent, Lease, Ledger, RunRecord, Settled
 from hrctl.ledger.sqlite import SqliteLedger
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Lifecycle
@@ -44,6 +44,25 @@ def test_folder_that_is_there_keeps_its_gitignore(path: Path) -> None:
     with SqliteLedger(path) as ledger:
         ledger.acquire("acme", run="r1", seconds=60)
     assert not path.with_name(".gitignore").exists()
+
+
+def test_implements_the_protocol(path: Path) -> None:
+    checked_by_mypy: Ledger = SqliteLedger(path)
+    for name in (name for name in dir(Ledger) if not name.startswith("_")):
+        assert callable(getattr(checked_by_mypy, name)), name
+
+
+def test_instances_of_entries_and_intents(
+    ledger: SqliteLedger,
+    lease: Lease,
+    entry: Make,
+    settled: Settle,
+    intent: Callable[..., Intent],
+) -> None:
+    assert ledger.instances() == frozenset()
+    ledger.settle(lease, [settled(entry(API)), settled(entry(WEB, driver="procs"))])
+    ledger.intend(lease, [intent(entry(DB, driver="edge"))])
+    assert ledger.instances() == {"local", "procs", "edge"}
 
 
 def test_entry_comes_back_whole(ledger: SqliteLedger, lease: Lease, settled: Settle) -> None:

@@ -64,11 +64,12 @@ run "hrctl validate"
 step "2. What an apply would do; then an apply that does just that"
 run "hrctl plan --out first.plan"
 run "export PAYMENTS_PROVIDER_KEY=only-for-the-demo" # prod's payments refers to it
-run "hrctl apply first.plan --yes"
+run "hrctl apply first.plan --yes >/dev/null" # the plan again, and then the progress
 
 step "3. The tree of registries, and a request answered by four real processes"
-run "hrctl graph bramble/commerce/shop"
-run "hrctl get bramble/commerce/shop/dev"
+run "hrctl registry hierarchy"
+run "hrctl service health --in shop/dev"
+run "hrctl service dependencies shop/dev:checkout"
 run "python3 services/customer.py"
 run "python3 services/customer.py teapot 2"
 
@@ -81,7 +82,9 @@ run "hrctl apply --yes"
 run "python3 services/customer.py"
 
 step "5. Behind hrctl's back: a service is killed, a live value is changed"
-run 'kill -KILL $(tail -n 1 .hrctl/run/procs/starts/*.checkout.0 | cut -d " " -f 2)'
+run "hrctl service metrics shop/dev:checkout -o json | tee checkout.json"
+run "kill -KILL \$(python3 -c 'import json; print(json.load(open(\"checkout.json\"))[0][\"pid\"])')"
+rm checkout.json
 run "python3 - <<'END'
 import sqlite3
 with sqlite3.connect('.hrctl/registry.db') as registry:

@@ -52,12 +52,10 @@ spec:
 def service(n: int) -> str:
     """The text of the n-th Service."""
     level = "{valueFrom: {config: shared, key: LOG_LEVEL}}" if n % 5 == 0 else "info"
-    return _SERVICE.format(
-        n=n, team=n % 7, port=10000 + n % 50000, replicas=1 + n % 3, level=level
-    )
+    return _SERVICE.format(n=n, team=n % 7, port=10000 + n % 50000, replicas=1 + n % 3, level=level)
 
 
-def registry(name: str, level: str, config: bool) -> str:
+def registry(name: str, level: str, *, config: bool) -> str:
     """The text of a registry.yaml."""
     head = f"apiVersion: hrctl.dev/v1\nkind: Registry\nmetadata: {{name: {name}}}\n"
     spec = f"spec: {{level: {level}, owner: team-{name}}}\n"
@@ -122,9 +120,7 @@ def terraform(folder: Path, resources: int) -> None:
     ]
     for n in range(resources):
         shared = n // (PER_FILE * FILES_PER_TENANT * FAN_OUT)
-        level = (
-            f"terraform_data.shared_{shared}.output.LOG_LEVEL" if n % 5 == 0 else '"info"'
-        )
+        level = f"terraform_data.shared_{shared}.output.LOG_LEVEL" if n % 5 == 0 else '"info"'
         lines.append(
             f'resource "terraform_data" "s{n}" {{\n  input = {{\n'
             f'    type = "API"\n    state = "RUNNING"\n    version = "1.{n}"\n'
@@ -134,3 +130,8 @@ def terraform(folder: Path, resources: int) -> None:
             f"    level = {level}\n  }}\n}}\n"
         )
     (folder / "main.tf").write_text("".join(lines))
+
+
+def undo(root: Path) -> None:
+    """Put back what `edit` changed."""
+    subprocess.run(["git", "checkout", "-q", "--", "."], cwd=root, check=True)

@@ -1,0 +1,276 @@
+"""`make bench`: how long hrctl takes, beside what the same work costs otherwise.
+
+    python tests/bench/run.py [--quick] [--no-terraform] [--keep DIR]
+
+Every row compares commands that ran in turn in this run; quote the ratios, not the seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generate
+from measure import Run, median, once, paired
+
+HERE = Path(__file__).parent
+PYTHON = sys.executable
+HRCTL = str(Path(PYTHON).with_name("hrctl"))
+BARE = ([PYTHON, "-c", "pass"], HERE)
+YAML_ONLY = """
+import sys, yaml
+from pathlib import Path
+for path in sorted(Path(sys.argv[1]).rglob("*.yaml")):
+    for _ in yaml.load_all(path.read_text(), yaml.CSafeLoader):
+        pass
+"""
+
+
+class Table:
+    """Rows of work, what was measured, and what is to be reached."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, work: str, measured: str, wanted: str, *, reached: bool | None) -> None:
+        """One row; `reached` is None where nothing is wanted."""
+        verdict = "" if reached is None else "yes" if reached else "NO"
+        self.rows.append((work, measured, wanted, verdict))
+        print(f"  {work}: {measured}  [{wanted}] {verdict}", file=sys.stderr, flush=True)
+
+    def markdown(self) -> Iterator[str]:
+        """The table for docs/performance.md."""
+        yield "| work | measured | to reach | reached |"
+        yield "|---|---|---|---|"
+        for row in self.rows:
+            yield f"| {' | '.join(row)} |"
+
+
+def _project(folder: Path, resources: int) -> Path:
+    root = folder / f"tree-{resources}"
+    root.mkdir()
+    generate.tree(root, resources)
+    generate.commit(root)
+    return root
+
+
+def _hrctl(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> Run:
+    return once([HRCTL, *arguments], root, ok)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def startup(table: Table) -> None:
+    """The commands that touch no project, over bare python."""
+    found = paired(
+        {
+            "bare": BARE,
+            "version": ([HRCTL, "--version"], HERE),
+            "help": ([HRCTL, "--help"], HERE),
+        },
+        15,
+    )
+    bare = found["bare"].wall
+    for name, limit in (("version", 0.025), ("help", 0.080)):
+        over = found[name].wall - bare
+        table.add(
+            f"`hrctl --{name}`, over bare python ({_ms(bare)})",
+            _ms(over),
+            f"{limit * 1000:.0f} ms",
+            reached=over <= limit,
+        )
+
+
+def quickstart(table: Table, folder: Path) -> None:
+    """A plan of the smallest example, second run."""
+    root = folder / "quickstart"
+    shutil.copytree(HERE.parent.parent / "examples" / "quickstart", root)
+    generate.commit(root)
+    _hrctl(root, "plan")
+    found = paired({"bare": BARE, "plan": ([HRCTL, "plan"], root)}, 9)
+    over = found["plan"].wall - found["bare"].wall
+    table.add(
+        "plan of `quickstart`, second run, over bare python",
+        _ms(over),
+        "350 ms",
+        reached=over <= 0.350,
+    )
+
+
+def ten_thousand(table: Table, folder: Path, terraform: str | None, resources: int) -> None:
+    """Nothing to do, and ten edits, beside terraform."""
+    root = _project(folder, resources)
+    _hrctl(root, "apply", "--yes")
+    _hrctl(root, "plan")
+    still = median([_hrctl(root, "plan") for _ in range(7)])
+    edited = []
+    nothing = []
+    for _ in range(7):  # in turn; committing what was edited makes it unseen again
+        nothing.append(_hrctl(root, "plan"))
+        generate.edit(root, 10)
+        edited.append(_hrctl(root, "plan"))
+        generate.undo(root)
+        _hrctl(root, "plan")
+    ratio = median(edited).wall / median(nothing).wall
+    figures = f"{still.wall:.2f} s wall, {still.cpu:.2f} s processor, {still.memory:.0f} MiB"
+    label = f"N = {resources:,}: plan with nothing to do, second run"
+    if terraform:
+        other = folder / "terraform-plan"
+        generate.terraform(other, resources)
+        once([terraform, "init", "-input=false"], other)
+        once([terraform, "apply", "-auto-approve", "-input=false", "-parallelism=10"], other)
+        theirs = once([terraform, "plan", "-input=false"], other)
+        ours = _hrctl(root, "plan")
+        faster, leaner = theirs.wall / ours.wall, theirs.memory / ours.memory
+        table.add(
+            label,
+            f"{figures}; terraform {theirs.wall:.1f} s wall, {theirs.cpu:.1f} s processor,"
+            f" {theirs.memory:.0f} MiB: {faster:.0f} times faster, {leaner:.0f} times leaner",
+            "50 times faster, 15 times leaner",
+            reached=faster >= 50 and leaner >= 15,
+        )
+    else:
+        table.add(label, figures, "no terraform here to compare with", reached=None)
+    table.add("same, 10 documents edited", f"{ratio:.2f} times", "1.2 times", reached=ratio <= 1.2)
+
+
+def thousand(table: Table, folder: Path, terraform: str | None, resources: int) -> None:
+    """Apply everything, and how that grows."""
+    walls = {}
+    for count in (resources, 2 * resources):
+        root = _project(folder, count)
+        runs = []
+        for _ in range(3):
+            shutil.rmtree(root / ".hrctl", ignore_errors=True)
+            runs.append(_hrctl(root, "apply", "--yes"))
+        walls[count] = median(runs)
+    growth = walls[2 * resources].wall / walls[resources].wall
+    label = f"N = {resources:,}: apply all"
+    ours = walls[resources]
+    if terraform:
+        other = folder / "terraform-apply"
+        generate.terraform(other, resources)
+        once([terraform, "init", "-input=false"], other)
+        theirs = once([terraform, "apply", "-auto-approve", "-input=false"], other)
+        faster = theirs.wall / ours.wall
+        table.add(
+            label,
+            f"{ours.wall:.2f} s wall, {ours.cpu:.2f} s processor; terraform {theirs.wall:.1f} s:"
+            f" {faster:.0f} times faster",
+            "50 times faster",
+            reached=faster >= 50,
+        )
+    else:
+        table.add(label, f"{ours.wall:.2f} s wall, {ours.cpu:.2f} s processor", "-", reached=None)
+    table.add(
+        f"N = {2 * resources:,} against {resources:,}: apply all",
+        f"{growth:.2f} times",
+        "linear: 2.2 times",
+        reached=growth <= 2.2,
+    )
+
+
+def hundred_thousand(table: Table, folder: Path, resources: int) -> None:
+    """First validate beside bare parsing; plan with nothing to do beside a bare script."""
+    root = _project(folder, resources)
+
+    def fresh(name: str) -> None:
+        if name == "validate":
+            shutil.rmtree(root / ".hrctl", ignore_errors=True)
+
+    found = paired(
+        {
+            "parse": ([PYTHON, "-c", YAML_ONLY, str(root)], HERE),
+            "validate": ([HRCTL, "validate"], root),
+        },
+        2,
+        fresh,
+    )
+    ratio = found["validate"].wall / found["parse"].wall
+    table.add(
+        f"N = {resources:,}: first validate, empty cache",
+        f"{found['validate'].wall:.1f} s; CSafeLoader {found['parse'].wall:.1f} s: {ratio:.2f}",
+        "0.8 of parsing alone",
+        reached=ratio <= 0.8,
+    )
+    _hrctl(root, "apply", "--yes")
+    _hrctl(root, "plan")
+    database = folder / "bare.db"
+    _copy_rows(root, database)
+    both = paired(
+        {
+            "bare": ([PYTHON, str(HERE / "bare.py"), str(root), str(database)], HERE),
+            "plan": ([HRCTL, "plan"], root),
+        },
+        5,
+    )
+    ratio = both["plan"].wall / both["bare"].wall
+    memory = both["plan"].memory
+    table.add(
+        f"N = {resources:,}: plan with nothing to do, second run",
+        f"{both['plan'].wall:.2f} s, {memory:.0f} MiB; bare script {both['bare'].wall:.2f} s:"
+        f" {ratio:.2f} times",
+        "4 times, 500 MB",
+        reached=ratio <= 4 and memory < 500,
+    )
+
+
+def _copy_rows(root: Path, database: Path) -> None:
+    """The three tables of the bare script, from what was applied."""
+    source = sqlite3.connect(root / ".hrctl" / "ledger.db")
+    rows = source.execute("SELECT address, digest, version FROM entries").fetchall()
+    source.close()
+    target = sqlite3.connect(database)
+    with target:
+        for name in ("desired", "applied", "live"):
+            target.execute(f"CREATE TABLE {name} (address TEXT PRIMARY KEY, digest, version)")
+            target.executemany(f"INSERT INTO {name} VALUES (?, ?, ?)", rows)
+    target.close()
+
+
+def main() -> None:
+    """Run all rows and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of every size")
+    parser.add_argument("--no-terraform", action="store_true", help="do not run terraform")
+    parser.add_argument("--only", default="", help="rows: startup,quickstart,1k,10k,100k")
+    parser.add_argument("--keep", type=Path, help="a folder for the trees, which stays")
+    given = parser.parse_args()
+    scale = 10 if given.quick else 1
+    terraform = None if given.no_terraform else shutil.which("terraform")
+    only = set(filter(None, given.only.split(",")))
+    table = Table()
+    folder = given.keep or Path(tempfile.mkdtemp(prefix="hrctl-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {
+        "startup": lambda: startup(table),
+        "quickstart": lambda: quickstart(table, folder),
+        "10k": lambda: ten_thousand(table, folder, terraform, 10_000 // scale),
+        "1k": lambda: thousand(table, folder, terraform, 1_000 // scale),
+        "100k": lambda: hundred_thousand(table, folder, 100_000 // scale),
+    }
+    try:
+        for name, measure in rows.items():
+            if not only or name in only:
+                measure()
+    finally:
+        if given.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"\n{platform.system()} {platform.machine()}, {os.cpu_count()} processors,", end=" ")
+    print(f"Python {platform.python_version()}" + ("" if terraform else ", no terraform on PATH"))
+    print("\n".join(table.markdown()))
+
+
+if __name__ == "__main__":
+    main()

@@ -60,7 +60,9 @@ def problems(
         new = [one for line in lines for one in _told(model, line, at, partial=partial)]
         found.extend(one for one in new if one not in found)
         # a fault hides the rules of the mapping around it: look again without what is faulty
-        smaller = _pruned(value, [_pointed_at(line) for line in lines])
+        smaller = value
+        for line in lines:
+            smaller = _without(smaller, _done_with(line))
         if smaller == value:
             break
         value, partial = smaller, True
@@ -83,27 +85,22 @@ def _told(model: type[BaseModel], line: Any, at: Path, *, partial: bool) -> Iter
         yield _problem(model, line, path, at)
 
 
-def _pointed_at(line: Any) -> list[Path]:
-    """Where an error points."""
+def _done_with(line: Any) -> Path:
+    """What need not be looked at again: nothing where a field is missing or all rules were judged.
+
+    A reference is left out with the value that it stands for, a list as a whole.
+    """
     path: Path = line["loc"]
-    if line["type"] == "rules":
-        return [(*path, *rule.at) for rule in line["ctx"]["broken"]]
     if line["type"] == "missing":
-        return []
-    return [path[:-1] if path and path[-1] == _KEY else path]
-
-
-def _pruned(value: Json, places: list[list[Path]]) -> Json:
-    """The value without what stands at some places; of a list nothing is left out but the whole."""
-    for path in (one for several in places for one in several):
-        cut = next((at for at, part in enumerate(path) if isinstance(part, int)), len(path))
-        if cut:
-            value = _without(value, path[:cut])
-    return value
+        return ()
+    for at, part in enumerate(path):
+        if isinstance(part, int) or part in {"valueFrom", _KEY}:
+            return path[:at]
+    return path
 
 
 def _without(value: Json, path: Path) -> Json:
-    if not isinstance(value, dict) or path[0] not in value:
+    if not path or not isinstance(value, dict) or path[0] not in value:
         return value
     if len(path) == 1:
         return {key: item for key, item in value.items() if key != path[0]}

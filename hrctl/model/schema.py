@@ -233,9 +233,10 @@ def _renamed(value: Any, owner: str) -> Any:
 def _part(schema: Schema) -> Schema:
     """The schema of a part of a value: nothing is required, null removes, lists stay whole."""
     part = dict(schema)
-    for word in ("required", "oneOf", "allOf", "dependencies", "minProperties"):
-        if word != "allOf" or all("$ref" not in one for one in part.get("allOf", ())):
-            part.pop(word, None)
+    if "if" in part:
+        return part  # it speaks of fields that are there
+    for word in ("required", "oneOf", "minProperties"):
+        part.pop(word, None)
     if "$ref" in part:
         part["$ref"] = f"{part['$ref']}.part"
     for word in ("anyOf", "allOf"):

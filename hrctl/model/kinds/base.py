@@ -224,9 +224,9 @@ def _command(value: Any) -> str:
         return value
     if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
         return join(value)
-    if not isinstance(value, str):
-        raise wrong_type("a command", value)
-    raise fault("HR024", "{field} is an empty command")
+    if isinstance(value, str) or value == []:
+        raise fault("HR024", "{field} is empty")
+    raise wrong_type("a string or a list of strings", value)
 
 
 Duration = Annotated[

@@ -64,7 +64,7 @@ run "hrctl validate"
 step "2. What an apply would do; then an apply that does just that"
 run "hrctl plan --out first.plan"
 run "export PAYMENTS_PROVIDER_KEY=only-for-the-demo" # prod's payments refers to it
-run "hrctl apply first.plan --yes >/dev/null" # the plan again, and then the progress
+run "hrctl apply first.plan --yes | tail -n 1" # it shows the plan again
 
 step "3. The tree of registries, and a request answered by four real processes"
 run "hrctl registry hierarchy"
@@ -82,9 +82,10 @@ run "hrctl apply --yes"
 run "python3 services/customer.py"
 
 step "5. Behind hrctl's back: a service is killed, a live value is changed"
-run "hrctl service metrics shop/dev:checkout -o json | tee checkout.json"
-run "kill -KILL \$(python3 -c 'import json; print(json.load(open(\"checkout.json\"))[0][\"pid\"])')"
-rm checkout.json
+run "hrctl service metrics shop/dev:checkout -o json"
+pid=$(hrctl service metrics shop/dev:checkout -o json \
+    | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
+run "kill -KILL $pid"
 run "python3 - <<'END'
 import sqlite3
 with sqlite3.connect('.hrctl/registry.db') as registry:

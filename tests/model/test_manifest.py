@@ -60,7 +60,10 @@ def test_a_patch_needs_no_spec() -> None:
             {"metadata": {"name": 5, "nam": 1}},
             [
                 "/metadata/nam HR020 unknown field 'nam' in metadata",
-                "/metadata/name HR022 wrong type for metadata.name: wanted a string, got an integer",
+                (
+                    "/metadata/name HR022 wrong type for metadata.name: "
+                    "wanted a string, got an integer"
+                ),
             ],
         ),
         (

@@ -77,7 +77,7 @@ def keep(desired: Body, live: Body, paths: Sequence[str]) -> Body:
 
 def _keep(desired: Json | Absent, live: Json | Absent, ignored: Ignored) -> Json | Absent:
     if () in ignored:
-        return live
+        return desired if _is_masked(live) else live  # what may not be seen cannot be kept
     if not ignored or is_reference(desired):
         return desired
     if isinstance(desired, dict) and isinstance(live, dict):
@@ -90,6 +90,12 @@ def _keep(desired: Json | Absent, live: Json | Absent, ignored: Ignored) -> Json
     if isinstance(desired, list) and isinstance(live, list):
         return _keep_list(desired, live, ignored)
     return desired
+
+
+def _is_masked(value: Json | Absent) -> bool:
+    if isinstance(value, dict):
+        return value == MASKED or any(map(_is_masked, value.values()))
+    return isinstance(value, list) and any(map(_is_masked, value))
 
 
 def _keep_list(desired: list[Json], live: list[Json], ignored: Ignored) -> list[Json]:

@@ -18,7 +18,7 @@ from hrctl.reconcile.calls import Call, Calls
 from hrctl.reconcile.diff import same
 from hrctl.reconcile.events import ChangeFinished, ChangeResult, ChangeStarted, Event
 from hrctl.reconcile.graph import LEDGER_ONLY
-from hrctl.reconcile.reveal import RunSecrets
+from hrctl.reconcile.reveal import RunSecrets, refers
 
 _TAKEN_OVER: Final = frozenset({Reason.NEW, Reason.MOVED})  # not merely noted
 _POLL: Final = 0.1  # seconds after which a stop is noticed
@@ -114,7 +114,7 @@ class Dispatch:
                 continue
             entry = None
             if change.action is not Action.FORGET:
-                body = self._secrets.resolve(change.recorded or change.after)
+                body = self._resolved(change)
                 entry = self._entry(change, body, change.expect_version)
             settled.append(self._done(change, entry))
             self._results[address] = ChangeResult(address, change.action, "done")
@@ -173,7 +173,7 @@ class Dispatch:
         if step.call.action is Action.DELETE:
             return True
         try:
-            step.body = self._secrets.resolve(change.recorded or change.after)
+            step.body = self._resolved(change)
         except HrctlError as error:
             self._fail(change, error.diagnostics[0])
             return False
@@ -183,6 +183,11 @@ class Dispatch:
             self._conclude(step, Outcome(change.address, Result.DONE, change.expect_version))
             return False
         return True
+
+    def _resolved(self, change: Change) -> Body:
+        """The body that the ledger will hold: what may be seen is a value in it."""
+        body: Body = change.recorded or change.after or {}
+        return self._secrets.resolve(body) if refers(change) else body
 
     def _intents(self, step: Step) -> Iterable[Intent]:
         change, call = step.change, step.call

@@ -27,7 +27,7 @@ class Observation:
     """What was seen.
 
     Attributes:
-        applied: the rows of the ledger.
+        stamps: the rows of the ledger.
         scans: for each instance that answered, its stamps.
         differing: declared or applied addresses where the three sides are not plainly one.
         orphans: live things with our mark that are neither declared nor in the ledger.
@@ -35,13 +35,21 @@ class Observation:
         diagnostics: why they did not.
     """
 
-    applied: dict[Address, AppliedStamp]
+    stamps: list[AppliedStamp]
     scans: Scans
     differing: set[Address]
     orphans: set[Address]
     failed: frozenset[str]
     diagnostics: tuple[Diagnostic, ...] = ()
     _by_address: dict[str, dict[Address, Stamp]] = field(default_factory=dict)
+    _applied: dict[Address, AppliedStamp] | None = None
+
+    @property
+    def applied(self) -> dict[Address, AppliedStamp]:
+        """The rows of the ledger by address; made when first asked for."""
+        if self._applied is None:
+            self._applied = {stamp[0]: stamp for stamp in self.stamps}
+        return self._applied
 
     def stamp(self, driver: str, address: Address) -> Stamp | None:
         """The stamp of a live thing; the index is built when the first one is asked for."""
@@ -69,7 +77,6 @@ def observe(
     """
     with paused_collection():
         stamps, scans, diagnostics = _collect(ledger, drivers)
-        applied = {stamp[0]: stamp for stamp in stamps}
         differing = _unlike_declared(rows, stamps)
         orphans: set[Address] = set()
         several = len({stamp[1] for stamp in stamps} | drivers.keys()) > 1
@@ -78,10 +85,11 @@ def observe(
             moved, mine = _unlike_live(expected, live, drivers[name], project)
             differing |= moved
             orphans |= mine
-        orphans -= rows.keys()
-        orphans -= applied.keys()
+        if orphans:
+            orphans -= rows.keys()
+            orphans.difference_update(stamp[0] for stamp in stamps)
     failed = frozenset(drivers.keys() - scans.keys())
-    return Observation(applied, scans, differing, orphans, failed, diagnostics)
+    return Observation(stamps, scans, differing, orphans, failed, diagnostics)
 
 
 def _collect(
@@ -115,7 +123,7 @@ def _collect(
 
 
 def _unlike_declared(rows: Mapping[Address, Row], stamps: list[AppliedStamp]) -> set[Address]:
-    bound: dict[Address, Bound] = {stamp[0]: stamp[1:3] for stamp in stamps}
+    bound: dict[Address, Bound] = {a: (driver, digest) for a, driver, digest, _ in stamps}
     if rows == bound:  # one pass in C, the usual case
         return set()
     return {address for address, _ in rows.items() ^ bound.items()}
@@ -125,8 +133,8 @@ def _unlike_live(
     expected: list[AppliedStamp], live: list[Stamp], driver: Driver, project: str
 ) -> tuple[set[Address], set[Address]]:
     """Applied addresses whose live version or owner moved; live ones that only we know."""
-    wanted = {stamp[0]: stamp[3] for stamp in expected}
-    present = {stamp[0]: stamp[2] for stamp in live}
+    wanted = {address: version for address, _, _, version in expected}
+    present = {address: version for address, _, version in live}
     marks = driver.capabilities.ownership is not Ownership.LEDGER
     owners = {stamp[1] for stamp in live} if marks else {project}
     if owners <= {project}:

@@ -101,7 +101,7 @@ class RunSecrets:
         listed = [change for change in changes if change.action not in LEDGER_ONLY]
         touched = {change.address for change in listed if change.action is not Action.DELETE}
         found: dict[str, Diagnostic] = {}
-        for change in listed:
+        for change in filter(refers, listed):
             for path, source in references(change.after):
                 key = target(source)
                 if key is not None and key[0] in touched:
@@ -191,12 +191,17 @@ class RunSecrets:
         return value
 
 
+def refers(change: Change) -> bool:
+    """Whether a reference stands in the body: each one that does is sensitive or unknown."""
+    return change.after is not None and bool(change.sensitive or change.unknown)
+
+
 def targets(changes: Iterable[Change]) -> set[Address]:
     """The addresses that the bodies of these changes refer to."""
     return {
         key[0]
         for change in changes
-        if change.after is not None
+        if refers(change)
         for _, source in references(change.after)
         if (key := target(source)) is not None
     }

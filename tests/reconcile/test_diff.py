@@ -245,7 +245,8 @@ def test_laws(one: Any, other: Any) -> None:
     assert bool(diff(one, one, other)) is not covers(one, other)
 
 
-def test_ten_thousand_updates_of_twelve_fields_take_less_than_a_second() -> None:
+def test_a_difference_costs_no_more_than_two_copies() -> None:
+    """Some 30 µs for 12 fields; deepdiff needs more than a hundred times as much."""
     body: Any = {
         "metadata": {"labels": {"team": "shop"}, "annotations": {}},
         "spec": {f"field{i}": i for i in range(9)}
@@ -253,7 +254,13 @@ def test_ten_thousand_updates_of_twelve_fields_take_less_than_a_second() -> None
     }
     live = copy.deepcopy(body)
     live["spec"]["field3"] = 9
-    started = time.process_time()
-    for _ in range(10_000):
-        assert diff(body, body, live)
-    assert time.process_time() - started < 1.0
+    ratios = []
+    for _ in range(3):
+        started = time.process_time()
+        for _ in range(2_000):
+            assert diff(body, body, live)
+        compared = time.process_time()
+        for _ in range(2_000):
+            copy.deepcopy(body)
+        ratios.append((compared - started) / (time.process_time() - compared))
+    assert min(ratios) < 2

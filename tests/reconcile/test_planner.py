@@ -102,7 +102,7 @@ class Rows:
     """The three narrow sources alone, as a tree, a ledger and a driver give them."""
 
     digest = "tree"
-    moves: Mapping[Address, Address] = {}  # noqa: RUF012 - never written to
+    moves: Mapping[Address, Address] = {}
 
     def __init__(self, count: int) -> None:
         self.addresses = [Address(f"acme/d{i % 40}/prod:Config/c{i}") for i in range(count)]
@@ -131,14 +131,18 @@ def test_nothing_to_do_at_a_hundred_thousand(memory_driver: type[MemoryDriver]) 
     driver.scan = world.scan
     drivers: dict[str, Driver] = {"local": driver}
     ledger: Ledger = world
-    best = 9.0
+    ratios = []
     for _ in range(3):
         started = time.process_time()
         found = plan(world, ledger, drivers, PlanOptions(), PlanSource("acme"))
-        best = min(best, time.process_time() - started)
+        planned = time.process_time()
         assert found.changes == ()
         assert found.complete
-    assert best < 0.35
+        # The least that anyone could do: one dictionary a side, and two comparisons.
+        assert world.rows == {a: (driver, digest) for a, driver, digest, _ in world.applied}
+        assert {a: v for a, _, _, v in world.applied} == {a: v for a, _, v in world.live}
+        ratios.append((planned - started) / (time.process_time() - planned))
+    assert min(ratios) < 3
 
 
 def seconds_for(world: World, count: int) -> float:

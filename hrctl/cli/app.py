@@ -155,7 +155,9 @@ class CommandGroup(TyperGroup):
     """Commands under one name, with the global options."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(rich_markup_mode=None, no_args_is_help=True, **settings)
+        super().__init__(
+            rich_markup_mode=None, no_args_is_help=True, suggest_commands=False, **settings
+        )
         self.params = [*self.params, *_global_options()]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hrctl.cli.app import Group, console_of
+from hrctl.cli.complete import KINDS
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
@@ -61,7 +62,7 @@ def list_(ctx: typer.Context) -> int:
 
 
 def _kinds(kinds: list[str], problem: str | None) -> str:
-    return problem or ", ".join(kinds)
+    return problem or ("all" if set(kinds) >= set(KINDS) else ", ".join(kinds))
 
 
 def _instances(console: Console) -> dict[str, str]:

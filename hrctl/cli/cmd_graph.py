@@ -80,5 +80,5 @@ def graph(
         console.data("\n".join(drawing.mermaid_lines(edges)))
     else:
         boxes = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        console.data("\n".join(drawing.tree_lines(edges, levels, boxes=boxes)))
+        console.data("\n".join(drawing.tree_lines(edges, levels, width=console.width, boxes=boxes)))
     return Exit.DONE

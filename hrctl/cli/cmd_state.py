@@ -150,10 +150,17 @@ def _list_runs(console: Console, found: Sequence[RunRecord]) -> None:
         console.note("nothing was applied yet")
     else:
         rows = [
-            (one.id, one.status, one.started, one.who, _short(one.commit), _counts(one))
+            (
+                one.id,
+                one.status,
+                one.started[:19].replace("T", " "),
+                one.who,
+                _short(one.commit),
+                _counts(one),
+            )
             for one in found
         ]
-        console.table(("RUN", "STATUS", "STARTED", "WHO", "COMMIT", "CHANGES"), rows)
+        console.table(("RUN", "STATUS", "STARTED (UTC)", "WHO", "COMMIT", "CHANGES"), rows)
 
 
 def _list_changes(console: Console, run: str, found: Sequence[ChangeRecord]) -> None:

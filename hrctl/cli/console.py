@@ -100,6 +100,8 @@ class Console:
 
 def _write(stream: TextIO, text: str) -> None:
     """Write a line; what the stream's encoding cannot hold is escaped, never an error."""
+    if stream is sys.stderr:
+        sys.stdout.flush()  # so that the two keep their order where they end in one file
     line = text if text.endswith("\n") else text + "\n"
     try:
         stream.write(line)

@@ -67,7 +67,7 @@ def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one 
 def _fail(console: Console, error: HrctlError) -> int:
     from hrctl.cli.render.diagnostics import report
 
-    report(console, error.diagnostics)
+    report(console, error.diagnostics, files=getattr(error, "files", None))
     return error.exit_code
 
 
@@ -105,9 +105,8 @@ def _siblings(ctx: click.Context | None) -> list[str]:
 
 
 def _of_os_error(error: OSError) -> HrctlError:
-    what = f"'{error.filename}': " if error.filename else ""
-    why = (error.strerror or str(error)).lower()
-    return HrctlError.of("HR146", f"{what}{why}", hint="hrctl could not go on without it")
+    what = f"'{error.filename}'" if error.filename else "output"
+    return HrctlError.of("HR146", f"{what}: {(error.strerror or str(error)).lower()}")
 
 
 def _of_bug(error: Exception) -> HrctlError:

@@ -59,15 +59,16 @@ def plan_since(session: Session, revision: str, options: PlanOptions) -> Plan:
 
     No ledger and no live system is looked at, so it is never complete.
     """
-    from hrctl.cli.planning import plan_source
+    from hrctl.cli.planning import plan_source, with_origins
     from hrctl.reconcile import planner
 
-    before = Declared(session.tree(revision))
+    before, tree = Declared(session.tree(revision)), session.tree()
     found = planner.plan(
-        session.tree(),
+        tree,
         before,  # type: ignore[arg-type]  # planning reads only what is there
         {},
         replace(options, offline=True),
         plan_source(session),
     )
+    found = with_origins(found, tree)
     return replace(found, options={**found.options, "since": revision})

@@ -9,12 +9,15 @@ from hrctl.model.address import Address
 Edges = Mapping[Address, Sequence[Address]]
 
 
-def tree_lines(edges: Edges, levels: Mapping[str, str], *, boxes: bool = True) -> Iterator[str]:
+def tree_lines(
+    edges: Edges, levels: Mapping[str, str], *, width: int = 80, boxes: bool = True
+) -> Iterator[str]:
     """The registries as a tree, their resources below them, each with what it needs.
 
     Args:
         edges: resource -> what it depends on.
         levels: registry path -> its level, of every registry to draw; parents are added.
+        width: columns to fill; what does not fit goes on below.
         boxes: whether the stream can show line-drawing characters.
     """
     paths = set(levels)
@@ -28,22 +31,24 @@ def tree_lines(edges: Edges, levels: Mapping[str, str], *, boxes: bool = True) -
     for address in sorted(edges):
         if address.kind != "Registry":
             inside.setdefault(address.registry, []).append(address)
-    drawing = _Tree(edges, levels, below, inside, boxes=boxes)
+    drawing = _Tree(edges, levels, below, inside, width, boxes=boxes)
     for root in below.get("", ()):
         yield from drawing.registry(root, "", "")
 
 
 class _Tree:
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what is drawn, and how
         self,
         edges: Edges,
         levels: Mapping[str, str],
         below: Mapping[str, list[str]],
         inside: Mapping[str, list[Address]],
+        width: int,
         *,
         boxes: bool,
     ) -> None:
         self.edges, self.levels, self.below, self.inside = edges, levels, below, inside
+        self.width = width
         drawn = ("├── ", "└── ", "│   ") if boxes else ("|-- ", "`-- ", "|   ")
         self.tee, self.elbow, self.bar = drawn
 
@@ -54,7 +59,8 @@ class _Tree:
         resources, children = self.inside.get(path, []), self.below.get(path, [])
         for index, address in enumerate(resources):
             last = index == len(resources) - 1 and not children
-            yield f"{indent}{self.elbow if last else self.tee}{address.local}{self.needs(address)}"
+            start = f"{indent}{self.elbow if last else self.tee}{address.local}"
+            yield from self.resource(start, indent + ("    " if last else self.bar), address)
         for index, child in enumerate(children):
             last = index == len(children) - 1
             yield from self.registry(
@@ -63,14 +69,22 @@ class _Tree:
                 indent + ("    " if last else self.bar),
             )
 
-    def needs(self, address: Address) -> str:
-        """What it depends on; registries are left out, as the tree shows them."""
+    def resource(self, line: str, indent: str, address: Address) -> Iterator[str]:
+        """A resource and what it depends on; registries are left out, as the tree shows them."""
         names = [
             other.local if other.registry == address.registry else str(other)
             for other in self.edges[address]
             if other.kind != "Registry"
         ]
-        return f" -> {', '.join(names)}" if names else ""
+        for index, name in enumerate(names):
+            word = f" {name}{'' if index == len(names) - 1 else ','}"
+            if index == 0:
+                word = f" ->{word}"
+            if len(line) + len(word) > self.width and line.strip() != indent.strip():
+                yield line
+                line = f"{indent} "
+            line += word
+        yield line
 
 
 def dot_lines(edges: Edges) -> Iterator[str]:

@@ -169,7 +169,7 @@ class _Writer:
 
     def start(self, name: str) -> str:
         name = elide(name, self.width // 2)
-        fits = columns(name) < _VALUES - 6
+        fits = columns(name) <= _VALUES - 8
         return f"      {pad(name, _VALUES - 6)}" if fits else f"      {name}   "
 
     def field(self, one: FieldChange, change: Change) -> Iterator[str]:

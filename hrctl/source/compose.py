@@ -24,6 +24,7 @@ from yaml.events import (
 
 from hrctl.diagnostics import Diagnostic, Related
 from hrctl.model.values import Json, pointer
+from hrctl.source.breaks import hide_breaks, show_breaks
 from hrctl.source.spans import Spans
 from hrctl.source.syntax import explain
 from hrctl.source.yaml12 import (
@@ -43,7 +44,6 @@ MAX_EXPANDED: Final = 100_000  # nodes of a document, each alias counted as what
 _FORBIDDEN: Final = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-_BREAKS: Final = "\x85\u2028\u2029"  # line breaks in YAML 1.1 and in the parser, not in 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +77,6 @@ class _Anchored:
     value: Json = None
     weight: int = 0
     open: bool = True  # an alias now would contain itself
-
-
-def hide_breaks(text: str) -> tuple[str, dict[int, str]]:
-    """Replace what only YAML 1.1 takes for a line break; the table brings it back.
-
-    The length stays the same. The table is empty where there is nothing to replace.
-    """
-    if text.isascii() or not any(one in text for one in _BREAKS):
-        return text, {}
-    free = (code for code in range(0xE000, 0xF8FF) if chr(code) not in text)
-    codes = dict(zip(_BREAKS, free, strict=False))
-    back = {code: one for one, code in codes.items()}
-    return text.translate({ord(one): code for one, code in codes.items()}), back
-
-
-def show_breaks(value: Json, back: dict[int, str]) -> Json:
-    """Undo `hide_breaks` in a value."""
-    if isinstance(value, str):
-        return value.translate(back)
-    if isinstance(value, dict):
-        return {key.translate(back): show_breaks(item, back) for key, item in value.items()}
-    if isinstance(value, list):
-        return [show_breaks(item, back) for item in value]
-    return value
 
 
 def compose(text: str, path: str = "", line: int = 1) -> Composed:

@@ -211,16 +211,18 @@ def _round_tripped(text: str, edit: Edit, wanted: Json) -> str | None:
     yaml.width = 1_000_000
     yaml.explicit_start = text.startswith("---")
     yaml.indent(mapping=2, sequence=4, offset=2)
-    newline: Any = "\r\n" if "\r\n" in text else "\n"
-    yaml.line_break = newline  # declared as None, where it means the default
     out = StringIO()
     try:
-        document = yaml.load(text)
+        document = yaml.load(text.replace("\r\n", "\n"))
         _set(document, pointer_parts(edit.pointer), edit.value)
         yaml.dump(document, out)
     except (YAMLError, ValueError, TypeError, KeyError, IndexError):
         return None
     new = out.getvalue()
+    if not text.endswith(("\n", "\r")):
+        new = new.rstrip("\n")
+    if "\r\n" in text:
+        new = new.replace("\n", "\r\n")
     return new if _is_good(new, wanted, Outline(text), edit) else None
 
 
@@ -245,8 +247,8 @@ def _set(target: Any, parts: list[str], value: Json | Remove) -> None:
         if not isinstance(target, dict | list):
             raise _no_way(parts, f"'{printable(parts[at - 1])}' is neither a map nor a list")
         exists = where < len(target) if isinstance(where, int) else where in target
-        if isinstance(value, Remove) and (last or not exists):
-            if exists:
+        if isinstance(value, Remove) and (last or not exists or target[where] is None):  # type: ignore[index]
+            if exists and last:
                 del target[where]  # type: ignore[arg-type]  # the index of its own kind
             return
         if last or not exists or target[where] is None:  # type: ignore[index]

@@ -30,7 +30,6 @@ def format_text(text: str, path: str) -> str:
     Raises:
         HrctlError: the problems of documents that cannot be read.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
     parts = []
     problems = []
     line = 1
@@ -42,16 +41,21 @@ def format_text(text: str, path: str) -> str:
         parts.append(body if is_empty(text, start, end) or problems else _format(outline))
     if problems:
         raise HrctlError(*problems)
-    result = "".join(parts)
-    return result if not result or result.endswith(("\n", "\r")) else result + newline
+    return "".join(parts)
 
 
 def _format(outline: Outline) -> str:
-    for step in (_reorder_all, _indent, _quote, _trim):
+    for step in (_end, _reorder_all, _indent, _quote, _trim):
         new = Outline(step(outline))
         if _is_same(outline, new):
             outline = new
     return outline.text
+
+
+def _end(outline: Outline) -> str:
+    """The text with a line end at its end; a block of text there may not bear one."""
+    text = outline.text
+    return text if text.endswith(("\n", "\r")) else text + _newline(text)
 
 
 def _is_same(old: Outline, new: Outline) -> bool:
@@ -141,7 +145,7 @@ def _indent(outline: Outline) -> str:
     shift = 0
     for number, line in enumerate(outline.lines):
         if number in comments:
-            new.append(_shift(line, _comment_shift(outline, number, plan, comments, shift)))
+            new.append(_shift(line, _comment_shift(outline, number, plan, comments)))
             continue
         shift = plan.before.get(number, shift)
         new.append(_shift(_close_gaps(line, plan.gaps.get(number, ())), shift))
@@ -200,10 +204,11 @@ def _comment_lines(outline: Outline) -> set[int]:
     }
 
 
-def _comment_shift(
-    outline: Outline, number: int, plan: _Plan, comments: set[int], shift: int
-) -> int:
-    """How far a comment moves: with what follows where it stands above that, else with the last."""
+def _comment_shift(outline: Outline, number: int, plan: _Plan, comments: set[int]) -> int:
+    """How far a comment moves: with what follows where it stands above that, else with its owner.
+
+    That is what begins above it in the same column, or further left.
+    """
     line = outline.lines[number]
     column = len(line) - len(line.lstrip(" \t"))
     following = number + 1
@@ -213,7 +218,10 @@ def _comment_shift(
         following += 1
     if plan.columns.get(following) == column:
         return plan.before[following]
-    return shift if column else 0
+    owner = next(
+        (at for at in range(number, -1, -1) if plan.columns.get(at, column + 1) <= column), -1
+    )
+    return plan.before.get(owner, 0)
 
 
 def _shift(line: str, columns: int) -> str:

@@ -18,6 +18,8 @@ MODELINE: Final = "# yaml-language-server"
 _BLOCK_STYLES: Final = frozenset({"map", "seq"})
 _COLLECTIONS: Final = frozenset({"map", "seq", "{", "["})
 _TEXT_BLOCKS: Final = frozenset({"|", ">"})
+_NO_BREAK: Final = re.compile(r"[^\r\n]")
+_BEFORE_DASH: Final = re.compile(r"(?:[&!][^\s]*|#[^\r\n]*|\s)*+")
 _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t\r\n]))#[^\r\n]*")
 
 
@@ -83,8 +85,14 @@ class Outline:
     def entries(self, pointer: str) -> list[Entry]:
         """What stands in a block map or list, with its lines."""
         is_list = self.places[pointer].style == "seq"
-        column = self.column(self.places[pointer].start)
-        return [self._entry(one, column, is_list=is_list) for one in self.children(pointer)]
+        children = self.children(pointer)
+        if is_list:  # an anchor or tag, and comments, may stand before the first dash
+            match = _BEFORE_DASH.match(self.text, self.places[pointer].start)
+            first = match.end() if match else self.places[pointer].start
+        else:
+            first = self.start(children[0])
+        column = self.column(first)
+        return [self._entry(one, column, is_list=is_list) for one in children]
 
     def _entry(self, pointer: str, column: int, *, is_list: bool) -> Entry:
         line = self.spans.row_of(self.start(pointer))
@@ -135,7 +143,7 @@ class Outline:
             if place.style in _TEXT_BLOCKS:  # a comment may stand behind the header
                 start = self.spans.start_of(self.spans.row_of(start) + 1)
             for begin, end in ((start, place.end), place.key or (0, 0)):
-                text[begin:end] = "x" * (end - begin)
+                text[begin:end] = _NO_BREAK.sub("x", self.text[begin:end])
         return [match.group().rstrip() for match in _COMMENT.finditer("".join(text))]
 
 

@@ -15,12 +15,13 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from hrctl.model.values import Json
+from hrctl.source.breaks import BREAKS
 from hrctl.source.compose import MAX_DEPTH
 from hrctl.source.yaml12 import NUMBER_START, WORDS, is_string, number
 
 _TAG: Final = re.compile(r"(?<![A-Za-z0-9.)])!")
 _ALIAS: Final = re.compile(r"(?<![A-Za-z0-9_/.])\*[A-Za-z0-9_-]")
-_BREAKS: Final = frozenset("\x85\u2028\u2029")  # the parser breaks lines there, YAML 1.2 does not
+_BREAKS: Final = frozenset(BREAKS)
 _COMPACT: Final = re.compile(r"[-?:][ \t]+[-?:][ \t\r\n]")  # two collections that begin in one line
 _DEEP: Final = " " * 12
 _MAX_BRACKETS: Final = 12

@@ -144,7 +144,7 @@ class Splicer:
         children = self.outline.children(parent)
         if len(children) == 1:
             if not parent:
-                return None
+                return self._empty_root()
             return self.replace(parent, [] if style in {"seq", "["} else {})
         at = children.index(where)
         if style in _FLOW:
@@ -162,6 +162,13 @@ class Splicer:
             return None
         start, end = self.outline.start(where), self.outline.start(following.pointer)
         return self._cut(start, end, "")
+
+    def _empty_root(self) -> str | None:
+        """The document as a map without keys; what stands above its only one stays."""
+        if self.outline.places[""].style != "map":
+            return self.replace("", {})
+        entry = self.outline.entries("")[0]
+        return self._replace_lines(entry.lead, entry.stop, ["{}"]) if entry.alone else None
 
     def insert(self, parent: str, key: str, value: Json, kind: Json) -> str | None:
         """A new key of a map, in its canonical place, or (whatever `key` is) a new last item."""

@@ -1,6 +1,6 @@
 """One resource in full: its layers merged, its references resolved, each value with its origin.
 
-Imports pydantic through `hrctl.model.validate`, so the tree imports it only when a body is wanted.
+Only what has to be completed anew imports pydantic.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from hrctl.model.values import (
     merge,
     pointer,
     pointer_parts,
+    references,
 )
 
 if TYPE_CHECKING:
-    from hrctl.model.tree import Link, Tree
+    from hrctl.model.edges import Link
+    from hrctl.model.tree import Tree
 
 _ABSENT = object()
 
@@ -61,7 +63,9 @@ def layers(tree: Tree, record: Record, index: int) -> list[Layer]:
         partial = (registry.spec.get("defaults") or {}).get(document.kind)
         if partial:
             prefix = pointer(["spec", "defaults", document.kind])
-            found.append(Layer(registry.place, "defaults", {"spec": partial}, prefix))
+            found.append(
+                Layer(registry.place, "defaults", {"spec": desugar(document.kind, partial)}, prefix)
+            )
     for name, place in (("document", base), *(("patch", one) for one in patches)):
         value = dict(tree.document(place).value)
         value["spec"] = desugar(document.kind, dict(value.get("spec") or {}))
@@ -71,8 +75,11 @@ def layers(tree: Tree, record: Record, index: int) -> list[Layer]:
 
 def merged(tree: Tree, record: Record, index: int) -> dict[str, Json]:
     """The whole manifest after inheritance, references as they are written."""
+    found = layers(tree, record, index)
+    if len(found) == 1 and tree.document(found[0].place).complete:
+        return dict(found[0].value)  # nothing to inherit, and no null to remove
     whole: dict[str, Json] = {}
-    for layer in layers(tree, record, index):
+    for layer in found:
         whole = merge(whole, dict(layer.value))
     return whole
 
@@ -109,12 +116,11 @@ def origin(tree: Tree, address: Address, path: str) -> Span | None:
 
 def assemble(tree: Tree, address: Address) -> Resource:
     """The resource in full; KeyError where it is not declared."""
-    from hrctl.model.validate import complete
-
     record, index = tree.where(address)
     whole = merged(tree, record, index)
     metadata = whole.get("metadata") or {}
-    spec, deferred = _resolve(tree, address, complete(address.kind, whole.get("spec") or {}))
+    complete = tree.complete(address.kind, whole.get("spec") or {}, record.digests[index])
+    spec, deferred = _resolve(tree, address, complete)
     labels = {key: str(value) for key, value in (metadata.get("labels") or {}).items()}
     body = {
         "metadata": {"labels": labels, "annotations": metadata.get("annotations") or {}},
@@ -158,6 +164,8 @@ def _resolve(
     tree: Tree, address: Address, spec: dict[str, Json]
 ) -> tuple[dict[str, Json], list[Deferred]]:
     """Replace the references whose value is known; list the others."""
+    if next(references(spec), None) is None:
+        return spec, []
     links = {link.pointer: link for link in tree.links.get(address, ()) if link.output}
     deferred: list[Deferred] = []
 

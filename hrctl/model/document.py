@@ -67,6 +67,8 @@ class Finding:
     """Something about a document, before anyone has looked up line and column.
 
     `pointer` is the field within the document, `related` are other places with a word on each.
+    `wanted` is the name of what is missing: where a file that says it could not be read, the
+    finding is in doubt.
     """
 
     place: Place
@@ -79,3 +81,4 @@ class Finding:
     severity: Severity = Severity.ERROR
     address: str | None = None
     related: tuple[tuple[str, Place, str], ...] = ()  # message, place, pointer
+    wanted: str | None = None

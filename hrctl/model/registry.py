@@ -115,6 +115,8 @@ def _own_document(
                     hint=f"move it to a folder of its own, as {document.name}/{REGISTRY_FILE}",
                 )
             )
+        elif is_handed_down(document):
+            findings.append(_fixed(document))
         elif own is None:
             own = document
         else:
@@ -129,6 +131,18 @@ def _own_document(
                 )
             )
     return own, findings
+
+
+def _fixed(document: Document) -> Finding:
+    field = "patch" if document.metadata.get("patch") else "instances"
+    return Finding(
+        document.place,
+        f"/metadata/{field}",
+        "HR053",
+        f"a Registry has no metadata.{field}",
+        hint="each registry has a folder and a registry.yaml of its own",
+        at_key=True,
+    )
 
 
 def _check_level(scope: Scope, own: Document) -> Iterator[Finding]:
@@ -192,6 +206,7 @@ def _check_handed(scope: Scope, own: Document, handed: Sequence[Document]) -> It
         if (first := seen.setdefault((*key, patch), document)) is not document:
             yield _twice(document, first, f"{document.kind}/{document.name}")
         if patch:
+            yield from _check_patch(document)
             template = scope.templates.get(key)
             if template is None or LEVELS.index(template.level) < here:
                 yield _patch_of_nothing(scope, document, template)
@@ -207,6 +222,19 @@ def _check_handed(scope: Scope, own: Document, handed: Sequence[Document]) -> It
             )
 
 
+def _check_patch(document: Document) -> Iterator[Finding]:
+    for name in ("instances", "movedFrom"):
+        if name in document.metadata:
+            yield Finding(
+                document.place,
+                f"/metadata/{name}",
+                "HR053",
+                f"metadata.{name} in a patch",
+                hint="it belongs into the document that is patched",
+                at_key=True,
+            )
+
+
 def _patch_of_nothing(scope: Scope, document: Document, template: Template | None) -> Finding:
     name = f"{document.kind}/{document.name}"
     if template is None:
@@ -218,6 +246,7 @@ def _patch_of_nothing(scope: Scope, document: Document, template: Template | Non
             f"patch of {name}, which nothing above hands down",
             hint="a patch changes a document with `instances` of a registry above",
             note="inherited here: " + (", ".join(known[:12]) or "nothing"),
+            wanted=document.name,
         )
     return Finding(
         document.place,
@@ -314,14 +343,20 @@ class _Rows:
             [f"/spec{link.path}", link.kind, link.target, link.output]
             for link in kind(base.kind).links(spec)
         ]
-        for document in (base, *template.patches):
-            wanted = document.value.get("dependsOn") or ()
-            for number, text in enumerate(wanted):
-                registry, _, local = text.rpartition(":")
-                name = local.partition("/")
-                links.append([f"/dependsOn/{number}", name[0], text if registry else name[2], None])
+        for document in (*reversed(template.patches), base):  # lists replace
+            wanted = document.value.get("dependsOn")
+            if wanted is not None:
+                links += [_dependency(number, text) for number, text in enumerate(wanted)]
+                break
         if links:
             self._record.links[index] = links
+
+
+def _dependency(number: int, text: str) -> list[Any]:
+    """A link for an item of `dependsOn`, a whole address or kind and name."""
+    registry, _, local = text.rpartition(":")
+    named, _, name = local.partition("/")
+    return [f"/dependsOn/{number}", named, text if registry else name, None]
 
 
 def effective_spec(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hrctl.model.document import Document
+from hrctl.model.kinds import desugar
 from hrctl.model.values import Json, digest, digest_bytes, merge
 
 LEVELS: Final = ("ROOT", "DOMAIN", "PROJECT", "ENVIRONMENT", "TENANT")
@@ -51,7 +52,7 @@ class Scope:
             for document in self.documents:
                 partial = (document.spec.get("defaults") or {}).get(kind)
                 if partial:
-                    merged = merge(merged, partial)
+                    merged = merge(merged, desugar(kind, partial))
             found = (merged, digest(merged) if merged else "")
             self._defaults[kind] = found
         return found

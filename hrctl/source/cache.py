@@ -5,6 +5,7 @@ cut short, of another version or not readable is dropped without a word and rebu
 carries a checksum of its payload, so that a flipped bit is a miss and never a wrong plan.
 
     files       blob id of git -> the documents of a file
+    specs       digest of a resource -> its complete spec
     records     path of a registry -> key, and what its documents come to;
                 likewise hrctl.yaml -> the checked project
 """
@@ -22,15 +23,17 @@ import msgpack
 
 from hrctl import __version__
 
-FORMAT: Final = f"{__version__}/4"
+FORMAT: Final = f"{__version__}/5"
 _SUM: Final = 8
 _LOOKUP: Final = 500  # variables in one statement
 _KEEP: Final = 4  # rows kept for each one in use, for branches that are switched to and fro
 _SLACK: Final = 2000
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS format (version TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (blob TEXT PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS specs (digest TEXT PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (
     name TEXT PRIMARY KEY, key TEXT NOT NULL, row BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -45,6 +48,8 @@ def pack(value: Any) -> bytes:
 
 def unpack(row: bytes) -> Any:
     """The inverse of `pack`; None where the row is damaged."""
+    if type(row) is not bytes:
+        return None  # the damage reached the type that SQLite keeps beside each value
     data = memoryview(row)[_SUM:]
     if blake2b(data, digest_size=_SUM).digest() != row[:_SUM]:
         return None
@@ -64,8 +69,8 @@ class Cache:
     def __enter__(self) -> Self:
         try:
             self._connection = self._open()
-        except (sqlite3.Error, OSError):
-            self._rebuild()
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -91,7 +96,7 @@ class Cache:
             found = connection.execute("SELECT version FROM format").fetchone()
             if found != (FORMAT,):
                 connection.executescript(
-                    "DELETE FROM format; DELETE FROM files; DELETE FROM records;"
+                    "DELETE FROM format; DELETE FROM files; DELETE FROM records; DELETE FROM specs;"
                 )
                 connection.execute("INSERT INTO format VALUES (?)", (FORMAT,))
         except sqlite3.Error:
@@ -99,9 +104,14 @@ class Cache:
             raise
         return connection
 
-    def _rebuild(self) -> None:
-        """Drop a damaged file and begin anew; without a cache where even that fails."""
+    def _give_up(self, error: Exception) -> None:
+        """Drop a damaged file and begin anew; without a cache where even that fails.
+
+        One that another process is busy with is left to it.
+        """
         self.close()
+        if getattr(error, "sqlite_errorcode", None) in _BUSY:
+            return
         with contextlib.suppress(OSError, sqlite3.Error):
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
@@ -110,7 +120,7 @@ class Cache:
     def records(self) -> dict[str, tuple[str, bytes]]:
         """Every record's key and packed row; unpack only those whose key is the wanted one."""
         rows = self._query("SELECT name, key, row FROM records", ())
-        return {name: (key, row) for name, key, row in rows}
+        return {name: (key, row) for name, key, row in rows if type(key) is str}
 
     def record(self, name: str, key: str) -> Any:
         """One record where the cache holds it under this key (else None)."""
@@ -131,13 +141,31 @@ class Cache:
                     found[blob] = value
         return found
 
+    def spec(self, digest: str) -> Any:
+        """The complete spec of a resource with this digest (None: not known)."""
+        found = self._query("SELECT row FROM specs WHERE digest = ?", (digest,))
+        return unpack(found[0][0]) if found else None
+
+    def store_specs(self, specs: Iterable[tuple[str, bytes]], in_use: int) -> None:
+        """Keep packed specs; all are dropped where there are many more than `in_use`."""
+        if self._connection is None:
+            return
+        try:
+            with self._transaction() as connection:
+                (count,) = connection.execute("SELECT count(*) FROM specs").fetchone()
+                if count > _KEEP * in_use + _SLACK:
+                    connection.execute("DELETE FROM specs")
+                connection.executemany("INSERT OR REPLACE INTO specs VALUES (?, ?)", specs)
+        except sqlite3.Error as error:
+            self._give_up(error)
+
     def _query(self, query: str, parameters: Sequence[str]) -> list[Any]:
         if self._connection is None:
             return []
         try:
             return self._connection.execute(query, parameters).fetchall()
-        except sqlite3.Error:
-            self._rebuild()
+        except sqlite3.Error as error:
+            self._give_up(error)
             return []
 
     def store(
@@ -163,8 +191,8 @@ class Cache:
                 connection.executemany(
                     "DELETE FROM records WHERE name = ?", [(name,) for name in gone]
                 )
-        except sqlite3.Error:
-            self._rebuild()
+        except sqlite3.Error as error:
+            self._give_up(error)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

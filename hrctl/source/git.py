@@ -7,16 +7,34 @@ Only plumbing, one or two processes a command, whatever the size of the tree. Wh
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha1
+from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 
 PATTERNS: Final = ("*.yaml", "*.yml")
+_SHA1: Final = 40  # digits; repositories of object format sha256 have 64
+PROJECT: Final = "hrctl.yaml"
+# Set inside of git's hooks, where they speak of another folder, or for pathspecs of another sort.
+_FOREIGN: Final = frozenset(
+    {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,15 @@ def blob_id(data: bytes) -> str:
     return sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
+def holds(data: bytes, blob: str) -> bool:
+    """Whether a blob of this id has this content, or git makes it so from CRLF line ends."""
+    if len(blob) != _SHA1:
+        head = b"blob %d\0"
+        unix = data.replace(b"\r\n", b"\n")
+        return blob in {sha256(head % len(one) + one).hexdigest() for one in (data, unix)}
+    return blob_id(data) == blob or blob_id(data.replace(b"\r\n", b"\n")) == blob
+
+
 def toplevel(root: Path) -> Path | None:
     """The top of the git working tree that `root` lies in (None: in none)."""
     for folder in (root, *root.parents):
@@ -53,12 +80,11 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     Raises:
         HrctlError: HR066, where there is no git.
     """
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
             ["git", *arguments],  # noqa: S607 - the user's git is the one that PATH names
             cwd=root,
-            env=environment,
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,11 +93,22 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
         raise HrctlError.of("HR066", "git was not found", hint="install git") from None
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
 def _finish(process: subprocess.Popen[bytes], what: str) -> bytes:
     output, errors = process.communicate()
     if process.returncode:
-        reason = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise HrctlError.of("HR066", f"git {what} failed: {reason[-1].removeprefix('fatal: ')}")
+        lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+        advice = lines[-1].strip()
+        raise HrctlError.of(
+            "HR066",
+            f"git {what} failed: {reason.removeprefix('fatal: ')}",
+            hint=advice if advice.startswith("git ") else None,
+        )
     return output
 
 
@@ -89,15 +126,50 @@ def list_worktree(root: Path, within: str = ".") -> Listing:
 
     Outside git each file is read to know its id.
     """
+    _require_folder(root, within)
     top = toplevel(root)
     if top is None:
         return _list_folder(root, within)
-    # git lists names and looks for changes at the same time, on two cores
-    prefix = "" if within == "." else f"{within.rstrip('/')}/"
+    prefix = "" if within == "." else f"{_literal(within.rstrip('/'))}/"
     patterns = [f"{prefix}{pattern}" for pattern in PATTERNS]
-    names = _start(root, "ls-files", "-s", "-z", "--", *patterns)
-    status = _start(
-        root,
+    if prefix:
+        patterns.append(PROJECT)  # an edited project file makes the tree dirty, too
+    files, commit, changed = _ask(root, patterns, root.relative_to(top).as_posix())
+    for path in changed:
+        data = _read(root, path)
+        if data is None:
+            files.pop(path, None)
+        else:
+            files[path] = blob_id(data)
+    if not files and _is_ignored(root):
+        return _list_folder(root, within)
+    files, unreadable = _decodable(files)
+    return Listing(_visible(files), commit, bool(changed), in_git=True, diagnostics=unreadable)
+
+
+def _require_folder(root: Path, within: str) -> None:
+    if within != "." and not (root / within).is_dir():
+        raise HrctlError.of(
+            "HR067",
+            f"there is no folder '{within}' in {root}",
+            hint=f"spec.root in {PROJECT} names it",
+        )
+
+
+def _literal(path: str) -> str:
+    """A path as a pathspec that matches nothing else."""
+    return "".join(f"\\{mark}" if mark in "*?[\\" else mark for mark in path)
+
+
+def _ask(
+    root: Path, patterns: Sequence[str], prefix: str
+) -> tuple[dict[str, str], str | None, list[str]]:
+    """Names with blob ids, the commit, and the paths that differ from it or from the index.
+
+    git lists names and looks for changes at the same time, on two cores.
+    """
+    listing = ("ls-files", "-s", "-z", "--", *patterns)
+    changes = (
         "status",
         "--porcelain=v2",
         "--branch",
@@ -107,15 +179,46 @@ def list_worktree(root: Path, within: str = ".") -> Listing:
         "--",
         *patterns,
     )
-    files = _tracked(_finish(names, "ls-files"))
-    commit, changed = _status(_finish(status, "status"), root.relative_to(top).as_posix())
-    for path in changed:
-        data = _read(root, path)
-        if data is None:
-            files.pop(path, None)
-        else:
-            files[path] = blob_id(data)
-    return Listing(_visible(files), commit, bool(changed), in_git=True)
+    with _start(root, *listing) as names, _start(root, *changes) as status:
+        files = _tracked(_finish(names, "ls-files"))
+        return files, *_status(_finish(status, "status"), prefix)
+
+
+def _is_ignored(root: Path) -> bool:
+    """Whether the repository around takes no notice of the project: it lies in an ignored folder.
+
+    Then it is in no repository of its own, whatever lies around it.
+    """
+    process = _start(root, "check-ignore", "--quiet", PROJECT)
+    process.communicate()
+    return process.returncode == 0
+
+
+def _decodable(files: dict[str, str]) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
+    """The files whose names are UTF-8, and a word on each other one."""
+    try:
+        "\0".join(files).encode()
+    except UnicodeEncodeError:
+        bad = [path for path in files if not _is_utf8(path)]
+    else:
+        return files, ()
+    found = tuple(
+        Diagnostic(
+            "HR067",
+            f"the name of the file {path!a} is not UTF-8",
+            hint="rename it, or keep it out of the project",
+        )
+        for path in bad
+    )
+    return {path: blob for path, blob in files.items() if path not in bad}, found
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tracked(output: bytes) -> dict[str, str]:
@@ -142,13 +245,18 @@ def _status(output: bytes, prefix: str) -> tuple[str | None, list[str]]:
 
 
 def _read(root: Path, path: str) -> bytes | None:
+    """The content of a regular file; None where it is something else, or gone."""
     file = root / path
     try:
-        return None if file.is_symlink() else file.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return file.read_bytes() if stat.S_ISREG(file.lstat().st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise HrctlError.of("HR067", f"{path} cannot be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> HrctlError:
+    return HrctlError.of("HR067", f"{path} cannot be read: {error.strerror or error}")
 
 
 def _visible(files: Mapping[str, str]) -> dict[str, str]:
@@ -159,8 +267,12 @@ def _visible(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _list_folder(root: Path, within: str) -> Listing:
-    files = {}
-    for folder, folders, names in os.walk(root / within):
+    def refuse(error: OSError) -> None:
+        # a folder that is passed over would look like a wish to delete what it declares
+        raise _unreadable(os.path.relpath(str(error.filename), root), error)
+
+    files: dict[str, str] = {}
+    for folder, folders, names in os.walk(root / within, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.endswith((".yaml", ".yml")):
@@ -168,9 +280,9 @@ def _list_folder(root: Path, within: str) -> Listing:
                 data = _read(root, path)
                 if data is not None:
                     files[path] = blob_id(data)
-    return Listing(
-        _visible(files), None, dirty=True, in_git=False, diagnostics=(_no_repository(root),)
-    )
+    files, unreadable = _decodable(files)
+    found = (_no_repository(root), *unreadable)
+    return Listing(_visible(files), None, dirty=True, in_git=False, diagnostics=found)
 
 
 def _no_repository(root: Path) -> Diagnostic:
@@ -192,12 +304,13 @@ def list_revision(root: Path, revision: str, within: str = ".") -> Listing:
         raise HrctlError(_as_error(_no_repository(root)))
     commit = resolve(root, revision)
     output = run(root, "ls-tree", "-r", "-z", commit, "--", within)
-    files = {}
+    files: dict[str, str] = {}
     for line in output.decode("utf-8", "surrogateescape").split("\0"):
         meta, _, path = line.partition("\t")
         if meta.startswith("100") and path.endswith((".yaml", ".yml")):
             files[path] = meta.split(" ")[2]
-    return Listing(_visible(files), commit, dirty=False, in_git=True)
+    files, unreadable = _decodable(files)
+    return Listing(_visible(files), commit, dirty=False, in_git=True, diagnostics=unreadable)
 
 
 def _as_error(diagnostic: Diagnostic) -> Diagnostic:
@@ -251,11 +364,10 @@ def require_commit(root: Path, listing: Listing) -> str:
 
 def read_blobs(root: Path, blobs: Sequence[str]) -> Iterator[bytes]:
     """The contents of blobs, in their order, through one ``git cat-file --batch``."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     done = subprocess.run(
         ["git", "cat-file", "--batch"],  # noqa: S607 - the user's git
         cwd=root,
-        env=environment,
+        env=_environment(),
         input="".join(f"{blob}\n" for blob in blobs).encode(),
         capture_output=True,
         check=False,
@@ -281,4 +393,4 @@ def read_worktree(root: Path, paths: Iterable[str]) -> Iterator[bytes]:
         try:
             yield (root / path).read_bytes()
         except OSError as error:
-            raise HrctlError.of("HR067", f"{path} cannot be read: {error.strerror}") from error
+            raise _unreadable(path, error) from error

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from hrctl.diagnostics import Diagnostic, Related, Severity, Span
-from hrctl.model.document import Finding, Place
+from hrctl.diagnostics import Diagnostic, Severity, Span
+from hrctl.model.address import Address
+from hrctl.model.document import Finding
 from hrctl.model.registry import REGISTRY_FILE, Record, build
-from hrctl.model.scope import Scope
-from hrctl.model.tree import Tree
+from hrctl.model.scope import LEVELS, Scope
+from hrctl.model.tree import Reading, Tree
 from hrctl.model.tree import build as build_tree
 from hrctl.model.values import digest_bytes
 from hrctl.source import git
 from hrctl.source.cache import Cache, fresh, pack, unpack
 from hrctl.source.project import FILE, Project
 from hrctl.source.records import from_plain, to_plain
+from hrctl.source.report import Report, arranged, check_drivers
 from hrctl.source.sources import Sources
+from hrctl.source.specs import Specs
 
-_DAY: Final = "%Y-%m-%d"
+_BREAK: Final = re.compile(r"\r\n?|\n")  # the line ends of YAML; `splitlines` knows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,13 @@ class Loaded:
     files: int
     documents: int
     cache: Cache
+    specs: Specs
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.specs.keep(self.documents)
         self.cache.close()
 
 
@@ -67,25 +72,27 @@ def load(project: Project, revision: str | None = None) -> Loaded:
         listing = git.list_revision(root, revision, project.manifests)
     files = {path: blob for path, blob in listing.files.items() if path != FILE}
     cache = Cache(project.state_dir / "cache.db").__enter__()
-    sources = Sources(root, files, cache, from_git=revision is not None)
-    loading = _Loading(sources, cache, project.manifests)
-    tree = loading.run()
-    diagnostics = [*listing.diagnostics, *loading.diagnostics()]
-    loading.keep()
+    try:
+        sources = Sources(root, files, cache, from_git=revision is not None)
+        specs = Specs(cache)
+        loading = _Loading(sources, cache, project, specs)
+        tree = loading.run()
+        diagnostics = arranged([*listing.diagnostics, *loading.diagnostics()])
+        loading.keep()
+    except BaseException:
+        cache.close()
+        raise
     return Loaded(
         tree,
-        tuple(sorted(set(diagnostics), key=_order)),
+        diagnostics,
         listing.commit,
         listing.dirty,
         listing.in_git,
         len(files),
         sum(len(record.addresses) for record in tree.records),
         cache,
+        specs,
     )
-
-
-def _order(one: Diagnostic) -> tuple[bool, Span, str]:
-    return one.severity is not Severity.ERROR, one.span or Span(""), one.code
 
 
 def read_line(project: Project, span: Span) -> str | None:
@@ -94,22 +101,27 @@ def read_line(project: Project, span: Span) -> str | None:
         text = (project.root / span.path).read_text("utf-8", errors="replace")
     except OSError:
         return None
-    lines = text.splitlines()
+    lines = _BREAK.split(text.removeprefix("\ufeff"))
     return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
 
 class _Loading:
     """One pass over the registries of a project."""
 
-    def __init__(self, sources: Sources, cache: Cache, manifests: str) -> None:
+    def __init__(self, sources: Sources, cache: Cache, project: Project, specs: Specs) -> None:
+        self._specs = specs
         self._sources = sources
         self._cache = cache
-        self._manifests = "" if manifests == "." else manifests.strip("/")
+        self._instances = project.drivers
+        self._manifests = "" if project.manifests == "." else project.manifests.strip("/")
         self._records: list[Record] = []
         self._scopes: dict[str, Scope] = {}
         self._findings: list[Finding] = []
         self._plain: list[Diagnostic] = []
         self._fresh: set[str] = set()
+        self._shrunk: set[str] = set()  # fresh ones that lost a resource, or may have
+        self._before: dict[str, Record] = {}  # by folder: what the cache had, where files differ
+        self._broken: set[str] = set()  # folders whose registry cannot be built
         self._new: list[tuple[str, str, bytes]] = []
         self._cached: Mapping[str, tuple[str, bytes]] = {}
         self._tree: Tree | None = None
@@ -121,17 +133,20 @@ class _Loading:
         self._read_ahead(groups)
         scopes: dict[str | None, Scope] = {None: Scope()}
         for folder in sorted(groups, key=lambda one: (one.count("/") + bool(one), one)):
-            files = groups[folder]
-            above = scopes[_above(folder, groups)]
-            self._registry(folder, above, files, scopes)
+            outer = _above(folder, groups)
+            if outer in self._broken:
+                self._broken.add(folder)  # what it inherits is not known
+            else:
+                self._registry(folder, scopes[outer], groups[folder], scopes)
         self._check_roots()
         self._tree = build_tree(
             self._records,
             self._scopes,
-            self._sources.document,
-            self._sources.locate,
+            Reading(self._sources.document, self._sources.locate, self._specs.complete),
             frozenset(self._fresh),
+            frozenset(self._shrunk),
         )
+        self._findings += self._tree.findings
         return self._tree
 
     def _groups(self) -> dict[str, list[str]]:
@@ -180,7 +195,9 @@ class _Loading:
             if not key.startswith(self._files_key(paths)):
                 wanted += paths
                 if key and (plain := unpack(row)) is not None:
-                    self._sources.remember(from_plain(plain).sources)
+                    before = self._before[folder] = from_plain(plain)
+                    self._sources.remember(before.sources)
+                    self._sources.remember((one.path, one.blob) for one in before.handed)
         if wanted:
             self._plain += self._sources.parse(wanted).diagnostics
 
@@ -198,27 +215,46 @@ class _Loading:
             record = from_plain(plain)
         else:
             made = self._build(folder, above, paths)
-            if isinstance(made, list):
-                self._findings += made
-                scopes[folder] = above
+            if made is None:
+                self._broken.add(folder)
                 return
             record = made
-            self._fresh.add(record.path)
-            if not self._sources.failed.intersection(paths) and not any(
-                one.severity is Severity.ERROR for one in record.findings
-            ):
-                self._new.append((folder or ".", key, pack(to_plain(record))))
+            self._note(record, key, paths)
         self._findings += record.findings
+        if record.level not in LEVELS:  # told above; what lies below would be misjudged
+            self._broken.add(folder)
+            return
         self._records.append(record)
         scope = above.below(record.registry, record.path, record.handed)
-        scopes[folder] = self._scopes[record.path] = scope
+        scopes[folder] = scope
+        self._scopes.setdefault(record.path, scope)
 
-    def _build(self, folder: str, above: Scope, paths: list[str]) -> Record | list[Finding]:
+    def _note(self, record: Record, key: str, paths: Sequence[str]) -> None:
+        """A record that was built just now: what checks it asks for, and whether it is kept."""
+        self._fresh.add(record.path)
+        before = self._before.get(record.folder)
+        if before is None or not set(before.addresses) <= set(record.addresses):
+            self._shrunk.add(record.path)
+        if (
+            self._sources.failed.isdisjoint(paths)
+            and self._sources.moved.isdisjoint(source[0] for source in record.sources)
+            and self._sources.moved.isdisjoint(paths)
+            and not any(one.severity is Severity.ERROR for one in record.findings)
+        ):
+            self._new.append((record.folder or ".", key, pack(to_plain(record))))
+
+    def _build(self, folder: str, above: Scope, paths: list[str]) -> Record | None:
+        """None, and why, where its registry.yaml is of no use."""
         self._plain += self._sources.parse(paths).diagnostics
         documents = [one for path in paths for one in self._sources.documents(path)]
         made = build(above, folder, documents, _check_spec)
+        if isinstance(made, Record):
+            if folder == self._manifests:  # where spec.root points; that folder's name is free
+                made.findings = [one for one in made.findings if one.code != "HR050"]
+            return made
+        self._findings += made
         registry_file = f"{folder}/{REGISTRY_FILE}" if folder else REGISTRY_FILE
-        if isinstance(made, list) and not made and registry_file not in self._sources.failed:
+        if not made and registry_file not in self._sources.failed:
             self._plain.append(
                 Diagnostic(
                     "HR040",
@@ -227,12 +263,13 @@ class _Loading:
                     hint="kind: Registry makes the folder a registry",
                 )
             )
-        return made
+        return None
 
     def _check_roots(self) -> None:
-        """Exactly one outermost registry."""
-        roots = [record for record in self._records if not record.parent]
-        if not roots and not self._sources.failed and not self._findings:
+        """Exactly one outermost registry of level ROOT; others have been told by their level."""
+        outermost = [record for record in self._records if not record.parent]
+        roots = [record for record in outermost if record.level == "ROOT"]
+        if not outermost and not (self._sources.failed or self._findings or self._plain):
             self._plain.append(
                 Diagnostic(
                     "HR040",
@@ -254,76 +291,43 @@ class _Loading:
 
     def diagnostics(self) -> list[Diagnostic]:
         """Everything that was found, each with its place."""
-        tree = self._tree
-        findings = [*self._findings, *(tree.findings if tree else ())]
-        failed = self._sources.failed
-        made = [
-            self._placed(one)
-            for one in findings
-            # what was not read can be neither referred to nor missed
-            if not (failed and one.code in {"HR044", "HR045", "HR047"})
-        ]
-        return [*self._plain, *made, *self._stale_flags()]
-
-    def _placed(self, one: Finding) -> Diagnostic:
-        place, pointer = one.place, one.pointer
-        if self._tree is not None and one.address is not None and one.pointer:
-            place, pointer = self._last_word(one)
-        return Diagnostic(
-            one.code,
-            one.summary,
-            span=self._sources.locate(place, pointer, key=one.at_key),
-            severity=one.severity,
-            address=one.address,
-            related=tuple(
-                Related(message, self._sources.locate(at, field))
-                for message, at, field in one.related
-            ),
-            hint=one.hint,
-            note=one.note,
-        )
-
-    def _last_word(self, one: Finding) -> tuple[Place, str]:
-        from hrctl.model.address import Address
-        from hrctl.model.assemble import last_word
-
-        assert self._tree is not None  # noqa: S101 - the caller has looked
-        try:
-            record, index = self._tree.where(Address(one.address or ""))
-        except KeyError:
-            return one.place, one.pointer
-        return last_word(self._tree, record, index, one.pointer)[:2]
-
-    def _stale_flags(self) -> Iterable[Diagnostic]:
-        today = datetime.now(UTC).strftime(_DAY)
+        assert self._tree is not None  # noqa: S101 - `run` comes first
         for record in self._records:
-            for index, expires in record.expires.items():
-                if expires < today:
-                    place = record.places(index)[0]
-                    yield Diagnostic(
-                        "HR032",
-                        f"the flag '{place_name(record, index)}' expired on {expires}",
-                        span=self._sources.locate(place, "/spec/expires"),
-                        severity=Severity.WARNING,
-                        address=record.addresses[index],
-                        hint="take the flag out of code and tree, or give it more time",
-                    )
+            self._findings += check_drivers(record, self._instances)
+        report = Report(self._tree, self._sources, self._unread())
+        return [*self._plain, *report.placed(self._findings), *report.stale_flags()]
+
+    def _unread(self) -> list[str]:
+        """The files whose documents are not in the tree, though they may be declared well."""
+        if not self._sources.failed and not self._broken:
+            return []
+        broken = tuple(f"{folder}/" if folder else "" for folder in self._broken)
+        return [
+            path
+            for path in self._sources.files
+            if path in self._sources.failed or path.startswith(broken)
+        ]
 
     def keep(self) -> None:
         """Write to the cache what the next run need not do again."""
         packed = self._sources.packed
-        gone: list[str] = []
-        if not self._sources.from_git:
+        if self._sources.from_git:
+            if packed:
+                self._cache.store(packed, [], [], len(self._sources.files))
+            return
+        # a wrong reference is looked for where something is new, so it must be new again next time
+        again = {
+            self._tree.where(Address(one.address)).record.folder or "."
+            for one in self._findings
+            if self._tree is not None and one.code == "HR047" and one.address is not None
+        }
+        gone = [name for name in self._cached if name in again]
+        if not self._broken:
             current = {record.folder or "." for record in self._records}
-            gone = [name for name in self._cached if name != FILE and name not in current]
-        records = [] if self._sources.from_git else self._new
+            gone += [name for name in self._cached if name != FILE and name not in current]
+        records = [one for one in self._new if one[0] not in again]
         if packed or records or gone:
             self._cache.store(packed, records, gone, len(self._sources.files))
-
-
-def place_name(record: Record, index: int) -> str:
-    """The name in an address of a record."""
-    return record.addresses[index].rpartition("/")[2]
 
 
 def _above(folder: str, folders: Mapping[str, Any]) -> str | None:

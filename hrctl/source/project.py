@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
-from hrctl.diagnostics import Diagnostic, HrctlError
-from hrctl.model.values import Json, digest_bytes
+from hrctl.diagnostics import Diagnostic, HrctlError, Span
+from hrctl.model.values import Json, digest_bytes, pointer
 from hrctl.source.cache import Cache, pack
+
+if TYPE_CHECKING:
+    from hrctl.source.chunks import Chunk
 
 FILE: Final = "hrctl.yaml"
 STATE: Final = ".hrctl"
-Report = Callable[[Iterable[Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class DriverSpec:
-    """A named driver instance; `config` has been checked by its driver and is complete."""
+    """A named driver instance; `config` has been checked by its driver and is complete.
+
+    `kinds` are those that the driver holds.
+    """
 
     type: str
     config: Mapping[str, Json]
+    kinds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ def _project(root: Path, document: Mapping[str, Any]) -> Project:
         manifests=spec["root"],
         ledger=spec["ledger"],
         drivers={
-            name: DriverSpec(one["type"], one["config"]) for name, one in spec["drivers"].items()
+            name: DriverSpec(one["type"], one["config"], frozenset(one["kinds"]))
+            for name, one in spec["drivers"].items()
         },
         safety=spec["safety"],
         secrets=spec["secrets"],
@@ -105,29 +112,67 @@ def _project(root: Path, document: Mapping[str, Any]) -> Project:
 
 
 def _check(data: bytes) -> dict[str, Any]:
-    """The complete project document; imports pydantic and every driver that is named."""
-    from hrctl.model.kinds.project import Project as Model
-    from hrctl.model.validate import check_project
-    from hrctl.source.chunks import Chunk, split
-    from hrctl.source.locate import locate
+    """The complete project document; imports pydantic and every driver that is named.
+
+    Raises:
+        HrctlError: with all that is wrong with it.
+    """
+    from hrctl.source.chunks import split
     from hrctl.source.parse import decode, parse_chunk
 
     text, found = decode(data, FILE)
-    chunks = split(text) if text is not None else []
-    if text is not None and len(chunks) != 1:
-        raise HrctlError.of("HR061", f"{FILE} holds {len(chunks)} documents, and must hold one")
-    chunk = chunks[0] if chunks else Chunk("", 1)
-    value, problems = parse_chunk(chunk, FILE) if chunks else (None, [])
-    if value is None:
-        raise HrctlError(*found, *problems)
-    diagnostics = list(problems)
+    if text is None:
+        raise HrctlError(*found)
+    chunks = split(text)
+    if len(chunks) != 1:
+        what = f"holds {len(chunks)} documents, and must hold one" if chunks else "is empty"
+        span = Span(FILE, chunks[1].line if chunks else 1)
+        raise HrctlError.of("HR061", f"{FILE} {what}", span=span)
+    value, found = parse_chunk(chunks[0], FILE)
+    if value is None or found:
+        raise HrctlError(*found)
+    return _Checking(chunks[0]).completed(value)
 
-    def report(problems: Iterable[Any]) -> None:
-        diagnostics.extend(
+
+class _Checking:
+    """Collects what is wrong with a project document."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self._diagnostics: list[Diagnostic] = []
+
+    def completed(self, value: dict[str, Json]) -> dict[str, Json]:
+        """The document with every default filled in, and each driver's block by its own model."""
+        from hrctl.model.kinds.project import Project as Model
+        from hrctl.model.validate import check_project
+
+        self._take(check_project(value))
+        self._stop()
+        made = Model.model_validate(value).model_dump(by_alias=True, mode="json")
+        made["spec"]["root"] = self._folder(made["spec"]["root"])
+        named = (value.get("spec") or {}).get("drivers", {})
+        made["spec"]["drivers"] = {
+            name: self._instance(name, block)
+            for name, block in {"local": {"type": "local"}, **named}.items()
+        }
+        self._stop()
+        return made
+
+    def _stop(self) -> None:
+        if self._diagnostics:
+            raise HrctlError(*self._diagnostics)
+
+    def _span(self, path: str, *, key: bool = False) -> Span:
+        from hrctl.source.locate import locate
+
+        return locate(self._chunk, FILE, path, key=key)
+
+    def _take(self, problems: Iterable[Any]) -> None:
+        self._diagnostics.extend(
             Diagnostic(
                 one.code,
                 one.summary,
-                span=locate(chunk, FILE, one.path, key=one.at_key),
+                span=self._span(one.path, key=one.at_key),
                 hint=one.hint,
                 note=one.note,
                 severity=one.severity,
@@ -135,34 +180,38 @@ def _check(data: bytes) -> dict[str, Any]:
             for one in problems
         )
 
-    report(check_project(value))
-    if not diagnostics:
-        made = Model.model_validate(value).model_dump(by_alias=True, mode="json")
-        instances = {"local": {"type": "local"}, **(value.get("spec") or {}).get("drivers", {})}
-        made["spec"]["drivers"] = {
-            name: _instance(name, block, report, diagnostics) for name, block in instances.items()
-        }
-    if diagnostics:
-        raise HrctlError(*diagnostics)
-    return made
+    def _folder(self, written: str) -> str:
+        """`spec.root` in its one form; it must lie in the project, and not be hidden."""
+        folder = PurePosixPath(written)
+        if folder.is_absolute() or any(part.startswith(".") for part in folder.parts):
+            self._diagnostics.append(
+                Diagnostic(
+                    "HR061",
+                    f"'{written}' in spec.root is no folder of manifests",
+                    span=self._span("/spec/root"),
+                    hint="name a folder below that of hrctl.yaml; hidden ones are passed over",
+                )
+            )
+        return str(folder)
 
+    def _instance(self, name: str, block: Mapping[str, Json]) -> dict[str, Json]:
+        """A driver's block, checked by the driver's own model and completed."""
+        from hrctl.drivers.discovery import load_driver
+        from hrctl.model.validate import check_model
 
-def _instance(
-    name: str, block: Mapping[str, Json], report: Report, diagnostics: list[Diagnostic]
-) -> dict[str, Json]:
-    """A driver's block, checked by the driver's own model and completed."""
-    from hrctl.drivers.discovery import load_driver
-    from hrctl.model.validate import check_model
-
-    config = {key: item for key, item in block.items() if key != "type"}
-    try:
-        model = load_driver(str(block["type"])).config_model()
-    except HrctlError as error:
-        diagnostics.extend(error.diagnostics)
-        return {}
-    problems = check_model(model, config, ("spec", "drivers", name), code="HR061")
-    report(problems)
-    if problems:
-        return {}
-    made: dict[str, Json] = model.model_validate(config).model_dump(by_alias=True, mode="json")
-    return {"type": block["type"], "config": made}
+        config = {key: item for key, item in block.items() if key != "type"}
+        try:
+            driver = load_driver(str(block["type"]))
+            model = driver.config_model()
+        except HrctlError as error:
+            span = self._span(pointer(["spec", "drivers", name, "type"]))
+            self._diagnostics.extend(
+                replace(one, span=one.span or span) for one in error.diagnostics
+            )
+            return {}
+        problems = check_model(model, config, ("spec", "drivers", name), code="HR061")
+        self._take(problems)
+        if problems:
+            return {}
+        made: dict[str, Json] = model.model_validate(config).model_dump(by_alias=True, mode="json")
+        return {"type": block["type"], "config": made, "kinds": sorted(driver.kinds)}

@@ -7,6 +7,7 @@ diagnostics, each with its line, and is read anew the next time.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.model.document import Document
 from hrctl.model.values import canonical, digest_bytes
+from hrctl.source import git
 from hrctl.source.cache import pack
 from hrctl.source.chunks import Chunk, split
 from hrctl.source.parse import decode, parse_chunk
@@ -23,6 +25,12 @@ from hrctl.source.parse import decode, parse_chunk
 PARALLEL_FROM: Final = 200  # files; below, starting processes costs more than it brings
 _BATCH: Final = 100
 _STALE_FLAG: Final = "HR032"  # depends on the day, so it is told apart from what is cached
+_OURS: Final = "hrctl.dev/"
+_API_VERSION: Final = re.compile(
+    r"""^["']?apiVersion["']?[ \t]*:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE
+)
+_KIND: Final = re.compile(r"\b(?:kind|apiVersion)\b")
+_DIALECT: Final = frozenset({"HR005", "HR006", "HR010", "HR011"})
 
 Row = list[Any]  # number, line, text digest, digest, complete, value
 Raw = tuple[str, str, bytes]  # path, blob, content
@@ -36,6 +44,7 @@ class Parsed:
     packed: list[tuple[str, bytes]] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)  # paths
+    moved: set[str] = field(default_factory=set)  # paths that do not hold what git has listed
 
     def take(self, other: Parsed) -> None:
         """Add what came of other files."""
@@ -43,6 +52,7 @@ class Parsed:
         self.packed += other.packed
         self.diagnostics += other.diagnostics
         self.failed |= other.failed
+        self.moved |= other.moved
 
 
 def documents(path: str, blob: str, rows: Sequence[Row]) -> list[Document]:
@@ -85,7 +95,9 @@ def _parse_batch(files: list[Raw], known: Mapping[str, Row] | None = None) -> Pa
             parsed.diagnostics += found
             if any(one.severity is Severity.ERROR for one in found):
                 parsed.failed.add(path)
-        else:
+        if not git.holds(data, blob):
+            parsed.moved.add(path)
+        elif not found:
             parsed.packed.append((blob, pack(rows)))
     return parsed
 
@@ -116,9 +128,9 @@ def _parse_document(
 ) -> tuple[Row | None, list[Diagnostic]]:
     value, found = parse_chunk(chunk, path)
     if value is None or found:
-        return None, found
+        return None, [] if _is_foreign(chunk.text, found) else found
     version = value.get("apiVersion")
-    if isinstance(version, str) and not version.startswith("hrctl.dev/"):
+    if isinstance(version, str) and not version.startswith(_OURS):
         return None, []  # a manifest of another tool
     if value.get("kind") == "Project" or ("apiVersion" not in value and "kind" not in value):
         return None, []  # hrctl.yaml itself; a file that is no manifest at all
@@ -131,6 +143,18 @@ def _parse_document(
         summary = "a number that is infinite or not one has no place in a manifest"
         return None, [diagnostic(path, chunk, ("", "HR022", summary))]
     return [number, chunk.line, text_digest, digest, complete, value], []
+
+
+def _is_foreign(text: str, found: Sequence[Diagnostic]) -> bool:
+    """Whether a document that hrctl cannot read is none of its own.
+
+    It says so by its apiVersion; or it has neither that nor a kind, and is good YAML but for what
+    hrctl leaves out: the tags and merge keys of other programs' files.
+    """
+    version = _API_VERSION.search(text)
+    if version is not None:
+        return not version[1].startswith(_OURS)
+    return _KIND.search(text) is None and all(one.code in _DIALECT for one in found)
 
 
 def check(value: dict[str, Any]) -> tuple[bool, list[Any]]:

@@ -1,0 +1,131 @@
+"""From findings to what a person reads: each with its place, once, in the order of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from hrctl.diagnostics import Diagnostic, Related, Severity, Span
+from hrctl.model.address import Address
+from hrctl.model.document import Finding, Place
+from hrctl.model.registry import Record
+from hrctl.model.tree import Tree
+from hrctl.model.values import pointer
+from hrctl.source.project import DriverSpec
+from hrctl.source.sources import Sources
+
+_DAY: Final = "%Y-%m-%d"
+
+
+def arranged(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Errors first, then by place. What several instances of one document share is told once."""
+    told: dict[tuple[str, Span | None, str], Diagnostic] = {}
+    for one in sorted(found, key=_order):
+        told.setdefault((one.code, one.span, one.summary), one)
+    return tuple(told.values())
+
+
+def _order(one: Diagnostic) -> tuple[bool, Span, str, str, str]:
+    is_mild = one.severity is not Severity.ERROR
+    return is_mild, one.span or Span(""), one.code, one.summary, one.address or ""
+
+
+def check_drivers(record: Record, instances: Mapping[str, DriverSpec]) -> Iterator[Finding]:
+    """That what a registry binds its kinds to is there, and can hold them."""
+    bound: Mapping[str, str] = record.registry.spec.get("drivers") or {}
+    for kind, name in bound.items():
+        found = instances.get(name)
+        field = pointer(["spec", "drivers", kind])
+        if found is None:
+            yield Finding(
+                record.registry.place,
+                field,
+                "HR051",
+                f"no driver instance '{name}' in hrctl.yaml",
+                hint=_nearest(name, instances),
+                note="there are " + ", ".join(sorted(instances)),
+            )
+        elif found.kinds and kind not in found.kinds:
+            yield Finding(
+                record.registry.place,
+                field,
+                "HR052",
+                f"driver instance '{name}' ({found.type}) holds no {kind}",
+                note="it holds " + ", ".join(sorted(found.kinds)),
+            )
+
+
+def _nearest(name: str, instances: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(instances), n=1)
+    return f"did you mean {near[0]}?" if near else "name it under spec.drivers there"
+
+
+class Report:
+    """Gives findings their places.
+
+    `unread` are files whose documents are not in the tree: what is missed elsewhere may well stand
+    in one of them, so it is no error as long as they say its name.
+    """
+
+    def __init__(self, tree: Tree, sources: Sources, unread: Sequence[str]) -> None:
+        self._tree = tree
+        self._sources = sources
+        self._unread = unread
+        self._texts: list[bytes] | None = None
+
+    def placed(self, findings: Iterable[Finding]) -> list[Diagnostic]:
+        """A diagnostic for each finding that is certain."""
+        return [self._placed(one) for one in findings if not self._is_doubtful(one)]
+
+    def _is_doubtful(self, one: Finding) -> bool:
+        if one.wanted is None or not self._unread:
+            return False
+        if self._texts is None:
+            self._texts = [self._sources.text(path) for path in self._unread]
+        return any(one.wanted.encode() in text for text in self._texts)
+
+    def _placed(self, one: Finding) -> Diagnostic:
+        place, field = one.place, one.pointer
+        if one.address is not None and one.pointer:
+            place, field = self._last_word(one)
+        return Diagnostic(
+            one.code,
+            one.summary,
+            span=self._sources.locate(place, field, key=one.at_key),
+            severity=one.severity,
+            address=one.address,
+            related=tuple(
+                Related(message, self._sources.locate(at, inside))
+                for message, at, inside in one.related
+            ),
+            hint=one.hint,
+            note=one.note,
+        )
+
+    def _last_word(self, one: Finding) -> tuple[Place, str]:
+        from hrctl.model.assemble import last_word
+
+        try:
+            record, index = self._tree.where(Address(one.address or ""))
+        except KeyError:
+            return one.place, one.pointer
+        return last_word(self._tree, record, index, one.pointer)[:2]
+
+    def stale_flags(self) -> Iterator[Diagnostic]:
+        """Warnings that depend on the day, so no cache may hold them."""
+        today = datetime.now(UTC).strftime(_DAY)
+        for record in self._tree.records:
+            for index, expires in record.expires.items():
+                if expires < today:
+                    address = Address(record.addresses[index])
+                    yield Diagnostic(
+                        "HR032",
+                        f"the flag '{address.name}' expired on {expires}",
+                        span=self._sources.locate(record.places(index)[0], "/spec/expires"),
+                        severity=Severity.WARNING,
+                        address=address,
+                        hint="take the flag out of code and tree, or give it more time",
+                    )

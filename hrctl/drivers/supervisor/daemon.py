@@ -104,7 +104,8 @@ def _not_started(folders: Folders, why: str) -> HrctlError:
         with suppress(OSError):
             text = (folders.run / name).read_text(encoding="utf-8", errors="replace")
             lines += [line for line in text.splitlines() if line.strip()]
-    said = f": {lines[-1].strip()}" if lines else ""
+    errors = [line for line in lines if line.startswith("Error")] or lines
+    said = f": {errors[-1].strip()}" if errors else ""
     return HrctlError.of(
         "HR080",
         f"cannot start supervisord in {folders.run}: {why}{said}",

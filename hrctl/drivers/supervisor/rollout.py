@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ from hrctl.drivers.supervisor.watch import Watch
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 
-_POLL = 0.1
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.2
 _STOP_SLACK = 10.0  # seconds beyond stopTimeout that supervisord may take to see a process end
 
 
@@ -42,13 +44,13 @@ class Machine:
         found = self.client.processes(fresh=True)
         return {one.pid: group for group, some in found.items() for one in some if one.pid}
 
-    def pause(self) -> None:
-        """Wait a moment, or stop waiting altogether where hrctl is told to leave.
+    def pause(self, turn: int) -> None:
+        """Wait a moment, longer from turn to turn; not at all where hrctl is told to leave.
 
         Raises:
             HrctlError: HR085, where the apply has been abandoned.
         """
-        if self.abandoned.wait(_POLL):
+        if self.abandoned.wait(min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5**turn)):
             raise HrctlError.of("HR085", "the apply was cut off while it waited")
 
 
@@ -253,7 +255,7 @@ def _settle(
     until it holds.
     """
     deadline = time.monotonic() + timeout + _STOP_SLACK
-    while True:
+    for turn in itertools.count():
         processes = machine.processes(group, fresh=True)
         live = [one for one in processes if one.state not in state.HALTED]
         try:
@@ -274,7 +276,7 @@ def _settle(
                 f"group {group} does not stop: {who or 'it is started again and again'}",
                 hint="see what holds it, such as a hanging file system, and end it by hand",
             )
-        machine.pause()
+        machine.pause(turn)
 
 
 def refused(address: Address, fault: RpcFaultError) -> HrctlError:

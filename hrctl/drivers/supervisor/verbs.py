@@ -149,8 +149,7 @@ def _report(
     if probe is None:
         detail = process.error or (f"process {process.pid}" if process.pid else "")
         return HealthReport(address, status, replica, detail)
-    if not probe.well:
-        status = "DEGRADED"
+    status = "RUNNING" if probe.well else "DEGRADED"
     return HealthReport(address, status, replica, probe.detail, round(probe.seconds * 1000, 2))
 
 

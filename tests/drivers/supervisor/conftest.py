@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +19,7 @@ import pytest
 
 from hrctl.drivers.api import Context, Outcome, Result
 from hrctl.drivers.supervisor import SupervisorDriver, daemon, procs
+from hrctl.drivers.supervisor.client import Client
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.address import Address
 from hrctl.model.kinds.service import ServiceSpec
@@ -23,6 +28,7 @@ from hrctl.model.values import Body, Json, digest, is_reference
 
 HERE = Path(__file__).parent
 SERVER = f"{sys.executable} {HERE / 'server.py'}"
+LISTENER = f"{sys.executable} -I -S {HERE / 'listener.py'}"
 
 
 @dataclass
@@ -48,9 +54,13 @@ def body_of(**spec: Any) -> Body:
     return {"metadata": {}, "spec": whole.model_dump(mode="json", exclude_none=True)}
 
 
+_tried = itertools.count(21000 + os.getpid() % 50 * 100)
+
+
 def free_ports(count: int = 1) -> int:
-    """The first of so many successive ports that nothing has."""
-    for first in range(21000, 29000, count):
+    """The first of so many successive ports that nothing has; each time others."""
+    while True:
+        first = min(next(_tried) for _ in range(count))
         try:
             for number in range(first, first + count):
                 with socket.socket() as probe:
@@ -58,7 +68,18 @@ def free_ports(count: int = 1) -> int:
         except OSError:
             continue
         return first
-    raise AssertionError
+
+
+def listening(**more: Any) -> dict[str, Any]:
+    """The spec of a service that is up at once."""
+    port = free_ports(more.get("replicas", 1))
+    return {
+        "command": LISTENER,
+        "ports": [{"name": "main", "port": port}],
+        "healthCheck": {"tcp": "main", "interval": "100ms"},
+        "stopTimeout": "2s",
+        **more,
+    }
 
 
 @dataclass
@@ -152,6 +173,67 @@ def make(folder: Path) -> Iterator[Callable[..., Project]]:
     for driver in made:
         if driver.folders.embedded:
             end(driver)
+
+
+@dataclass
+class External:
+    """A supervisord that is not hrctl's: the folder that it includes, and its socket."""
+
+    folder: Path
+    client: Client
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {
+            "mode": "external",
+            "socket": str(self.client.path),
+            "configDir": str(self.folder / "conf.d"),
+            "username": "me",
+            "password": {"valueFrom": {"env": "SUPERVISOR_PASSWORD"}},
+        }
+
+    def clear(self) -> None:
+        """Whatever a test left there."""
+        for path in (self.folder / "conf.d").iterdir():
+            path.unlink()
+        self.client.call("stopAllProcesses")
+        for group in self.client.processes(fresh=True):
+            self.client.call("removeProcessGroup", group)
+        self.client.reload()
+
+
+@pytest.fixture(scope="session")
+def supervisord() -> Iterator[External]:
+    """One for all tests; `external` gives it empty to each."""
+    folder = Path(tempfile.mkdtemp(prefix="hx", dir="/tmp"))
+    (folder / "conf.d").mkdir()
+    conf = folder / "supervisord.conf"
+    conf.write_text(
+        f"[unix_http_server]\nfile={folder}/s\nusername=me\npassword=open\n"
+        f"[supervisord]\nlogfile={folder}/log\npidfile={folder}/pid\nsilent=true\nuser=root\n"
+        "[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+        "[include]\nfiles=conf.d/*.conf\n",
+        encoding="utf-8",
+    )
+    if os.getuid() != 0:
+        conf.write_text(conf.read_text().replace("user=root\n", ""))
+    command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(conf)]
+    with subprocess.Popen(command, cwd=folder) as process:
+        while not daemon.answers(folder / "s"):
+            assert process.poll() is None
+            time.sleep(0.05)
+        client = Client(folder / "s", username="me", password="open")  # noqa: S106  # of the tests
+        yield External(folder, client)
+        process.terminate()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def external(supervisord: External, monkeypatch: pytest.MonkeyPatch) -> Iterator[External]:
+    monkeypatch.setenv("SUPERVISOR_PASSWORD", "open")
+    yield supervisord
+    supervisord.clear()
 
 
 @pytest.fixture

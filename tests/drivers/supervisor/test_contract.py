@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,25 +9,28 @@ import pytest
 
 from hrctl.drivers.contract import DriverContract, context_for
 from hrctl.drivers.supervisor import SupervisorDriver
-from hrctl.drivers.supervisor.folders import Folders
 from hrctl.drivers.supervisor.groupfile import group_name
 from hrctl.model.address import Address
 from hrctl.model.kinds.service import ServiceSpec
 from hrctl.model.values import Body, Json, merge
+from tests.drivers.supervisor.conftest import LISTENER, External, free_ports
 
 
 class TestSupervisor(DriverContract):
     many: ClassVar[int] = 8
     root: Path
+    port: int
+
+    external: External
 
     @pytest.fixture(autouse=True)
-    def _folder(self, folder: Path) -> Iterator[None]:
+    def _supervisord(self, external: External, folder: Path) -> None:
+        self.external = external
         self.root = folder
-        yield
-        self.make_driver().down()
+        self.port = free_ports(12)
 
     def make_driver(self, project: str = "contract") -> SupervisorDriver:
-        return SupervisorDriver({"mode": "embedded"}, context_for(self.root, project))
+        return SupervisorDriver(self.external.config, context_for(self.root, project))
 
     def sample_body(self, kind: str, n: int) -> Body:
         assert kind == "Service"
@@ -36,9 +38,10 @@ class TestSupervisor(DriverContract):
         wanted: dict[str, Any] = {
             "type": "WORKER",
             "state": "RUNNING" if n % 3 == 1 else "STOPPED",
-            "command": "sleep 60",
+            "command": LISTENER,
+            "ports": [{"name": "main", "port": self.port + n}],
             "stopTimeout": "2s",
-            "healthCheck": {"command": "true", "interval": "100ms"},
+            "healthCheck": {"tcp": "main", "interval": "100ms"},
         }
         spec = ServiceSpec.model_validate(wanted).model_dump(mode="json", exclude_none=True)
         return {"metadata": {"labels": {"n": str(n)}}, "spec": spec}
@@ -48,8 +51,7 @@ class TestSupervisor(DriverContract):
         return result
 
     def tamper(self, address: Address) -> None:
-        folders = Folders.of({}, context_for(self.root))
-        conf = folders.conf(group_name(address))
+        conf = self.make_driver().folders.conf(group_name(address))
         text = conf.read_text(encoding="utf-8")
         conf.write_text(text.replace("stopwaitsecs=2", "stopwaitsecs=7"), encoding="utf-8")
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from difflib import get_close_matches
+import threading
 
 import typer._click as click
 from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
-from typer.exceptions import Abort
+from typer.exceptions import Exit as Leave
 
 from hrctl.cli.app import Root
 from hrctl.cli.commands import ROWS
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.main import COMPLETE
 from hrctl.diagnostics import Diagnostic, HrctlError
 
 REPORT_TO = "https://github.com/hrctl/hrctl/issues"
@@ -42,7 +43,7 @@ def run(args: list[str]) -> int:
 
 def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one for each way to end
     try:
-        result = Root().main(args=args, prog_name="hrctl", standalone_mode=False, obj=console)
+        result = _invoke(args, console)
     except NoArgsIsHelpError as error:
         console.data(error.ctx.get_help())
         return Exit.DONE
@@ -50,9 +51,10 @@ def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one 
         return _fail(console, _of_usage(error))
     except HrctlError as error:
         return _fail(console, error)
-    except (KeyboardInterrupt, Abort):
-        console.error("interrupted")
-        return Exit.INTERRUPTED
+    except Leave as error:
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _interrupted(console)
     except BrokenPipeError:
         raise
     except SystemExit as error:  # typer leaves so from completion
@@ -62,6 +64,25 @@ def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one 
     except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback for users
         return _unexpected(console, error) or _fail(console, _of_bug(error))
     return result if isinstance(result, int) else Exit.DONE
+
+
+def _invoke(args: list[str], console: Console) -> object:
+    """Run the command, or answer the shell that asks for completions."""
+    root = Root()
+    if COMPLETE in os.environ:
+        root._main_shell_completion({}, "hrctl", COMPLETE)  # noqa: SLF001  # typer's only way
+    with root.make_context("hrctl", args, obj=console) as context:
+        return root.invoke(context)
+
+
+def _interrupted(console: Console) -> int:
+    """Leave; drivers' threads that are still at work would keep the process alive."""
+    console.error("interrupted")
+    if any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.INTERRUPTED)
+    return Exit.INTERRUPTED
 
 
 def _fail(console: Console, error: HrctlError) -> int:
@@ -91,6 +112,8 @@ def _of_usage(error: UsageError) -> HrctlError:
         if error.possibilities:
             hint = f"did you mean {' or '.join(sorted(error.possibilities))}?"
     elif summary.startswith("no such command"):
+        from difflib import get_close_matches
+
         typed = summary.partition("'")[2].rstrip("'")
         near = get_close_matches(typed, _siblings(error.ctx))
         hint = f"did you mean {' or '.join(near)}?" if near else None

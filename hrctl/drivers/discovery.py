@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,6 +126,8 @@ def _entry_point(type_name: str) -> EntryPoint:
             f"driver type '{type_name}' is provided by {homes}",
             hint="uninstall all but one of them",
         )
+    from difflib import get_close_matches
+
     names = sorted({*BUILT_IN, *(point.name for point in every)})
     close = get_close_matches(type_name, names, n=1)
     raise HrctlError(

@@ -50,7 +50,7 @@ def _global_options() -> list[click.Parameter]:
             ["-o", "--output"],
             _set_output,
             metavar="FORMAT",
-            shell_complete=lambda *_: list(FORMATS),
+            autocompletion=lambda *_: list(FORMATS),
             help="text or json.",
         ),
         _option(["--no-color"], _set_no_color, is_flag=True, help="No colour."),

@@ -85,7 +85,7 @@ Examples:
   hrctl plan
   hrctl apply
 
-`hrctl COMMAND --help` tells more of a command, `hrctl explain CODE` of an error.
+`hrctl COMMAND --help` tells more of a command, `hrctl explain CODE` of a code.
 """
 
 

@@ -1,0 +1,47 @@
+import io
+import sys
+
+import pytest
+
+from hrctl.cli.console import Console
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "colored"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colour_only_on_a_terminal_that_wants_it(environ: dict[str, str], colored: bool) -> None:  # noqa: FBT001  # a column of the table
+    assert Console(environ).color(Terminal()) is colored
+    assert not Console(environ).color(io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("100", 100), ("0", 80), ("x", 80), ("", 80), ("-5", 80)]
+)
+def test_width(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert Console({"COLUMNS": columns}).width == width
+
+
+def test_what_the_stream_cannot_hold_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    Console({}).data("a → b")
+    sys.stdout.flush()
+    assert raw.getvalue() == b"a \\u2192 b\n"
+
+
+def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console({})
+    console.note("note")
+    console.detail("detail")
+    console.quiet, console.verbose = True, 1
+    console.note("not told")
+    console.detail("told")
+    console.error("error")
+    assert capsys.readouterr().err.split() == ["note", "told", "error"]

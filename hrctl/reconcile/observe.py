@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -106,6 +105,8 @@ def _collect(
             return error
 
     if len(drivers) > 1:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(len(drivers), thread_name_prefix="hrctl-scan") as pool:
             results: Iterable[list[Stamp] | HrctlError]
             futures = [pool.submit(scan, name) for name in drivers]

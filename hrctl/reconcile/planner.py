@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.drivers.api import Driver, Live
 from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address
-from hrctl.model.plan import Change, Plan
+from hrctl.model.plan import ABSENT, Change, Plan
 from hrctl.model.resource import Desired, Resource, Row
 from hrctl.reconcile import graph, safety
 from hrctl.reconcile.decide import Decider, Situation
@@ -44,7 +44,7 @@ def plan(
     7. Where a change may give another output, take up those who refer to it, until no more do.
     8. Check protection, limits and registries. Findings go into the plan, `safety.refuse` raises
        them before an apply.
-    9. Draw the edges and put the changes in order.
+    9. Say of each value that is written elsewhere where. Draw the edges, put the changes in order.
     10. Freeze.
 
     Args:
@@ -93,16 +93,16 @@ class _Planning:
         self.seen = observe(self.rows, self.ledger, self.drivers, project=self.source.project)
         candidates = self._candidates()
         diagnostics = [*self.seen.diagnostics, *self._orphans()]
-        if self.options.targets or self.options.excludes:
-            diagnostics += self.selection.unmatched(self.seen.applied)
         changes: tuple[Change, ...] = ()
         if candidates:
             self._take_up(candidates)
             self._follow_references()
-            ready = list(self.changes.values())
+            ready = [self._traced(change) for change in self.changes.values()]
             diagnostics += self._safety(ready)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
             changes = graph.ordered(ready, previous)
+        if self.options.targets or self.options.excludes:
+            diagnostics += self.selection.unmatched(self.seen.applied)
         diagnostics += self.decider.diagnostics
         return self._frozen(serial, changes, tuple(dict.fromkeys(diagnostics)))
 
@@ -328,6 +328,19 @@ class _Planning:
                 return resource
         return None
 
+    def _traced(self, change: Change) -> Change:
+        """The change with the place of each value that is written outside its own manifest."""
+        if not change.fields or change.span is None:
+            return change
+        fields = []
+        for one in change.fields:
+            place = None
+            if one.desired is not ABSENT:
+                place = self.desired.origin(change.address, one.path)
+            foreign = place is not None and place.path != change.span.path
+            fields.append(replace(one, origin=place) if foreign else one)
+        return replace(change, fields=tuple(fields))
+
     # -- the plan --------------------------------------------------------------------------------
 
     def _safety(self, changes: list[Change]) -> list[Diagnostic]:
@@ -348,7 +361,7 @@ class _Planning:
         errors = any(one.severity is Severity.ERROR for one in diagnostics)
         versions = self.source.driver_versions
         return Plan(
-            id=secrets.token_hex(8),
+            id=os.urandom(8).hex(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=self.source.commit,
             dirty=self.source.dirty,

@@ -8,7 +8,7 @@ from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.resource import Deferred, Resource
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Body, Json, references
 from hrctl.reconcile.bodies import substitute
 from hrctl.reconcile.diff import same
 from hrctl.reconcile.outputs import static_outputs
@@ -63,6 +63,8 @@ class References:
         after = static_outputs(change.address, change.after).get(deferred.output)
         if after is None or change.applied is None:  # only the live system knows it, or soon will
             return True
+        if change.unknown and any(references(after.value)):
+            return True  # it is made of what changes itself
         before = static_outputs(change.address, change.applied).get(deferred.output)
         return before is None or not same(after.value, before.value)
 

@@ -138,6 +138,7 @@ class MemoryDesired:
         self.digest = digest
         self._resources = {one.address: one for one in resources}
         self.asked: list[Address] = []
+        self.origins: dict[tuple[Address, str], Span] = {}
         self._users: dict[Address, list[Address]] = {}
         for one in resources:
             for target in one.depends_on:
@@ -160,8 +161,7 @@ class MemoryDesired:
         return tuple(self._users.get(address, ()))
 
     def origin(self, address: Address, path: str) -> Span | None:
-        del address, path
-        return None
+        return self.origins.get((address, path))
 
 
 def body_of(item: Mapping[str, Any]) -> Body:

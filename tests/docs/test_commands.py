@@ -13,7 +13,7 @@ How a page is written, so that it can be tested:
 
 The blocks of a page run in order, in one shell, in one new folder. Run as a program, this module
 writes the output that commands really have into the pages: ``python tests/docs/test_commands.py
-README.md``; outputs with ``...`` in them stay as they are.
+README.md``; outputs that are right stay as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import pytest
@@ -80,7 +80,7 @@ def _commands(body: str, line: int, exits: int) -> list[Command]:
     return [
         Command(
             text,
-            "\n".join(shown).rstrip() if shown else None,
+            "\n".join(shown).rstrip() or None,
             exits if index == len(found) - 1 else 0,
             number,
         )
@@ -167,8 +167,34 @@ def _pattern(shown: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
+# What differs from run to run: durations, ids of commits and runs, times, who runs it where.
+VARYING = [
+    (re.compile(r" in \d+\.\d s\b"), ""),
+    (re.compile(r"\b\d+(?:\.\d+)? ms\b"), "<latency>"),
+    (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "<run>"),
+    (re.compile(r"\b(?:[0-9a-f]{12}|[0-9a-f]{7})\b"), "<id>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*"), "<time>"),
+    (re.compile(r"\[\d\d/\w{3}/\d{4} [\d:]+\]"), "<time>"),
+    (re.compile(r"\b[\w.-]+@[\w.-]+"), "<who>"),
+    (re.compile(r"(?<=\S) {2,}"), "  "),
+]
+PROGRESS = re.compile(r"(?:[+~!-]|-/\+|<=) +\S+:\S+ (?:created|updated|replaced|deleted|adopted)$")
+
+
+def _settled(text: str) -> str:
+    """Without what varies; lines of progress, which come as changes end, in one order."""
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    lines: list[str] = []
+    for is_progress, group in groupby(text.splitlines(), lambda one: bool(PROGRESS.match(one))):
+        found = list(group)
+        lines += sorted(found) if is_progress else found
+    return "\n".join(lines)
+
+
 def _matches(shown: str, output: str) -> bool:
-    return _pattern(shown).fullmatch(output + "\n" if output else "") is not None
+    settled = _settled(output)
+    return _pattern(_settled(shown)).fullmatch(settled + "\n" if settled else "") is not None
 
 
 def _run_elsewhere(body: str, line: int) -> None:
@@ -230,6 +256,14 @@ def test_every_command_does_what_the_page_shows(page: Path) -> None:
         ("a\n...", "a", True),
         ("a\n...\nd", "a\nb", False),
         ("1.5", "125", False),
+        ("done, in 0.1 s.", "done, in 12.5 s.", True),
+        ("id 1a2b3c4", "id 9f8e7d6", True),
+        (
+            "+   a:Kind/b created\n-   a:Kind/c deleted",
+            "-   a:Kind/c deleted\n+   a:Kind/b created",
+            True,
+        ),
+        ("+   a:Kind/b created", "+   a:Kind/c created", False),
     ],
 )
 def test_the_comparison_itself(shown: str, output: str, same: bool) -> None:  # noqa: FBT001 - a case
@@ -254,7 +288,7 @@ def _rewrite(page: Path) -> None:
                     if code != command.exits:
                         sys.stderr.write(f"$ {command.text}\n{output}\nexit code {code}\n")
                     shown = command.shown
-                    if shown is not None and not ("..." in shown and _matches(shown, output)):
+                    if shown is not None and not _matches(shown, output):
                         shown = output
                     lines += [f"$ {command.text}", *([] if shown is None else [shown])]
                 pieces += [text[end : found.start("body")], "\n".join(lines), "\n"]

@@ -153,14 +153,13 @@ def _list_runs(console: Console, found: Sequence[RunRecord]) -> None:
             (
                 one.id,
                 one.status,
-                one.started[:19].replace("T", " "),
                 one.who,
                 _short(one.commit),
                 _counts(one),
             )
             for one in found
         ]
-        console.table(("RUN", "STATUS", "STARTED (UTC)", "WHO", "COMMIT", "CHANGES"), rows)
+        console.table(("RUN", "STATUS", "WHO", "COMMIT", "CHANGES"), rows)
 
 
 def _list_changes(console: Console, run: str, found: Sequence[ChangeRecord]) -> None:

@@ -30,10 +30,9 @@ VARIABLE = [
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)"), "TIME"),
     (re.compile(r"\b\d+\.\d s\b"), "N.N s"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"(\d+ \w+, )?\d+ (second|minute|hour|day|week|month|year)s? ago"), "N days ago"),
     (re.compile(r"robin@\S+ *"), "robin@host  "),
-    (re.compile(r"RUN +STATUS +STARTED \(UTC\) +WHO +"), "RUN  STATUS  STARTED (UTC)  WHO  "),
+    (re.compile(r"RUN +STATUS +WHO +"), "RUN  STATUS  WHO  "),
 ]
 
 

@@ -208,11 +208,7 @@ def stop(folders: Folders, client: Client) -> None:
 
     pid = daemon_pid(folders)
     with suppress(RpcFaultError, UnreachableError):  # it is on its way down, or gone
-        # By itself it stops one group after another; so all are asked at once.
-        client.call("stopAllProcesses", False)
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        while _any_runs(client) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        stop_all(client)  # by itself it would stop one group after another
         client.call("shutdown")
     if pid is not None and not procs.wait_gone(pid, _STOP_TIMEOUT):
         raise HrctlError.of(
@@ -223,8 +219,18 @@ def stop(folders: Folders, client: Client) -> None:
     (folders.run / "daemon.pid").unlink(missing_ok=True)
 
 
-def _any_runs(client: Client) -> bool:
+def stop_all(client: Client) -> None:
+    """Ask all processes at once to end, and wait until they have, a minute at most.
+
+    supervisord wakes up for a question, not for a process that ends: asking is faster than to let
+    it wait itself.
+    """
     from hrctl.drivers.supervisor.state import HALTED
 
-    groups = client.processes(fresh=True).values()
-    return any(one.state not in HALTED for some in groups for one in some)
+    client.call("stopAllProcesses", False)
+    deadline = time.monotonic() + _STOP_TIMEOUT
+    while time.monotonic() < deadline:
+        groups = client.processes(fresh=True).values()
+        if all(one.state in HALTED for some in groups for one in some):
+            return
+        time.sleep(0.03)

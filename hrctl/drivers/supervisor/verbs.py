@@ -168,18 +168,18 @@ def metric_rows(
             "replica": replica,
             "state": _NAMES.get(process.state, "FAILED") if process else "STOPPED",
             "pid": process.pid if process and process.pid else None,
-            "cpuPercent": None,
-            "rssBytes": None,
-            "uptimeSeconds": process.uptime if process and process.pid else 0,
+            "cpu_percent": None,
+            "rss_bytes": None,
+            "uptime_seconds": process.uptime if process and process.pid else 0,
             "restarts": _restarts(driver, snapshot, replica),
-            "healthLatencyMs": None,
+            "health_latency_ms": None,
         }
         usage = usages.get(process.pid) if process else None
         if usage is not None:
-            row["cpuPercent"], row["rssBytes"] = usage
+            row["cpu_percent"], row["rss_bytes"] = usage
         probe = _probe(snapshot, replica, process)
         if probe is not None and probe.well:
-            row["healthLatencyMs"] = round(probe.seconds * 1000, 2)
+            row["health_latency_ms"] = round(probe.seconds * 1000, 2)
         yield snapshot.marker.address, row
 
 

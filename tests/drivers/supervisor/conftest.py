@@ -196,7 +196,7 @@ class External:
         """Whatever a test left there."""
         for path in (self.folder / "conf.d").iterdir():
             path.unlink()
-        self.client.call("stopAllProcesses")
+        daemon.stop_all(self.client)
         for group in self.client.processes(fresh=True):
             self.client.call("removeProcessGroup", group)
         self.client.reload()

@@ -130,7 +130,7 @@ def test_a_killed_process_is_drift_where_nothing_restarts_it(project: Project) -
     project.put(never, **spec)
     project.put(always, **listening(replicas=2))
     # Let supervisord see both as RUNNING: what ends before that counts as a failed start.
-    wait_for(lambda: all(row["uptimeSeconds"] >= 2 for _, row in project.driver.metrics([always])))
+    wait_for(lambda: all(row["uptime_seconds"] >= 2 for _, row in project.driver.metrics([always])))
     before = {address: project.version(address) for address in (never, always)}
 
     os.kill(project.pid(never, 1), signal.SIGKILL)
@@ -290,9 +290,9 @@ def test_an_unhealthy_service_fails_with_its_last_lines(project: Project, api: A
     assert report.status == "RUNNING"
     assert report.latency_ms is not None
     rows = [row for _, row in project.driver.metrics([api])]
-    assert rows[0]["rssBytes"] > 1_000_000
-    assert rows[0]["healthLatencyMs"] > 0
-    assert rows[0]["cpuPercent"] >= 0
+    assert rows[0]["rss_bytes"] > 1_000_000
+    assert rows[0]["health_latency_ms"] > 0
+    assert rows[0]["cpu_percent"] >= 0
 
 
 def test_a_crash_loop_fails(project: Project, api: Address) -> None:

@@ -89,6 +89,9 @@ def test_documents_of_one_file_behind_another(one: list[str], other: list[str]) 
 
 @given(LINES)
 def test_the_parser_sees_the_same_documents(lines: list[str]) -> None:
+    for at, line in enumerate(lines):  # 1.2 wants `...` before a directive, PyYAML does without
+        if line.startswith("%") and set(lines[:at]) - {"...", "# c", ""}:
+            return
     text = "\n".join([*lines, ""])
     try:
         whole = [one for one in yaml.load_all(text, yaml.BaseLoader) if one]

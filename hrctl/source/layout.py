@@ -46,10 +46,16 @@ def format_text(text: str, path: str) -> str:
 
 def _format(outline: Outline) -> str:
     for step in (_end, _reorder_all, _indent, _quote, _trim):
-        new = Outline(step(outline))
-        if _is_same(outline, new):
-            outline = new
+        outline = _taken(outline, step(outline))
     return outline.text
+
+
+def _taken(outline: Outline, text: str) -> Outline:
+    """The document with a new text, or as it was where that says something else."""
+    if text == outline.text:
+        return outline
+    new = Outline(text)
+    return new if _is_same(outline, new) else outline
 
 
 def _end(outline: Outline) -> str:
@@ -68,9 +74,7 @@ def _is_same(old: Outline, new: Outline) -> bool:
 
 def _reorder_all(outline: Outline) -> str:
     for where in _ORDERED:
-        new = Outline(_reorder(outline, where))
-        if _is_same(outline, new):
-            outline = new
+        outline = _taken(outline, _reorder(outline, where))
     return outline.text
 
 

@@ -79,7 +79,7 @@ lint: $(DEV) ## check style, types, layers and the examples
 	$(BIN)/hrctl -C examples/storefront fmt --check
 
 .PHONY: bench
-bench: $(DEV) ## measure, and print a table (BENCH_FLAGS="--resources 1000")
+bench: $(DEV) ## measure, and print a table (BENCH_FLAGS=--quick)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/bench/run.py $(BENCH_FLAGS)
 
 # ---- what is generated --------------------------------------------------------------------------

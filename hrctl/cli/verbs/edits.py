@@ -7,26 +7,34 @@ have errors the files are put back as they were.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import unified_diff
-from pathlib import Path
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
+from hrctl.cli.verbs.draft import Draft
 from hrctl.diagnostics import HrctlError, Severity
-from hrctl.model.address import Address, Selector
-from hrctl.model.tree import Tree
-from hrctl.model.values import Json
-from hrctl.source.edit import REMOVE, Edit, append_document, apply_edits, remove_document
+from hrctl.model.address import Selector
 
-PATCHES = "patches.yaml"
+Commit = Annotated[bool, typer.Option("--commit", help="Commit the change, and nothing else.")]
+Message = Annotated[
+    str | None, typer.Option("-m", "--message", metavar="TEXT", help="The commit's message.")
+]
+Apply = Annotated[bool, typer.Option("--apply", help="Apply just this, after asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="With --apply: do not ask.")]
+
+_STYLES = {"+++": "bold", "---": "bold", "@@ ": "cyan"}
+_SIGNS = {"+": "green", "-": "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to happen to an edit: written only, committed, applied."""
+class Then:
+    """What is to happen to an edit that is written, as the options say."""
 
     commit: bool = False
     message: str | None = None
@@ -34,160 +42,141 @@ class Wish:
     yes: bool = False
 
 
-@dataclass(slots=True)
-class Draft:
-    """New texts of files, before they are written; None removes a file."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An edit in words, and what then.
 
-    root: Path
-    texts: dict[str, str | None] = field(default_factory=dict)
-    before: dict[str, str | None] = field(default_factory=dict)
-
-    def text(self, path: str) -> str:
-        """The text of a file as the draft has it; empty where there is none."""
-        if path not in self.texts:
-            file = self.root / path
-            self.before[path] = file.read_text("utf-8") if file.exists() else None
-            self.texts[path] = self.before[path]
-        return self.texts[path] or ""
-
-    def change(self, path: str, edit: Callable[[str], str]) -> None:
-        """Replace the text of a file; one that becomes empty is removed."""
-        new = edit(self.text(path))
-        self.texts[path] = new if new.strip() else None
-
-    def lines(self) -> list[str]:
-        """A unified diff of everything."""
-        found: list[str] = []
-        for path, new in self.texts.items():
-            old = self.before[path]
-            if old != new:
-                found += unified_diff(
-                    (old or "").splitlines(),
-                    (new or "").splitlines(),
-                    f"a/{path}" if old is not None else "/dev/null",
-                    f"b/{path}" if new is not None else "/dev/null",
-                    lineterm="",
-                )
-        return found
-
-    def write(self, texts: Mapping[str, str | None]) -> None:
-        """Put texts on disk, by rename, so that no reader sees half a file."""
-        for path, text in texts.items():
-            file = self.root / path
-            if text is None:
-                file.unlink(missing_ok=True)
-                continue
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_name(f".{file.name}.part")
-            part.write_text(text, "utf-8", newline="")
-            if file.exists():
-                part.chmod(file.stat().st_mode & 0o777)
-            part.replace(file)
-
-
-def change_fields(draft: Draft, tree: Tree, address: Address, fields: Mapping[str, Json]) -> None:
-    """Set fields (by their paths in the manifest; None removes) of one resource.
-
-    A resource that is an instance of a document above gets a patch in its own registry, so that no
-    other instance changes.
+    `subject` is the commit's message where none is given; `targets` are what an apply is
+    limited to; `cascade` lets registries go with what is in them.
     """
-    record, index = tree.where(address)
-    places = record.places(index)
-    handed = {one.place for one in record.handed}
-    inherited = bool(tree.document(places[0]).metadata.get("instances"))
-    own = [place for place in places if place in handed] if inherited else places[:1]
-    edits = [Edit(path, REMOVE if value is None else value) for path, value in fields.items()]
-    if own:
-        place = own[-1]
-        draft.change(place.path, lambda text: apply_edits(text, place.number, edits))
-        return
-    path = f"{record.folder}/{PATCHES}" if record.folder else PATCHES
-    patch: dict[str, Json] = {
-        "apiVersion": "hrctl.dev/v1",
-        "kind": address.kind,
-        "metadata": {"name": address.name, "patch": True},
-        "spec": {},
-    }
-    draft.change(path, lambda text: append_document(text, patch))
-    last = count(draft.text(path)) - 1
-    draft.change(path, lambda text: apply_edits(text, last, edits))
+
+    subject: str
+    targets: Sequence[str]
+    then: Then
+    cascade: bool = False
 
 
-def count(text: str) -> int:
-    """How many documents a text holds."""
-    from hrctl.source.chunks import split
-
-    return len(split(text))
-
-
-def remove_resource(draft: Draft, tree: Tree, address: Address) -> None:
-    """Take a resource's own document away.
-
-    Raises:
-        HrctlError: HR161, where it is an instance of a document above.
-    """
-    record, index = tree.where(address)
-    place = record.places(index)[0]
-    if tree.document(place).metadata.get("instances"):
-        raise HrctlError.of(
-            "HR161",
-            f"{address} is an instance of the document in {place.path}",
-            hint="remove that document, and every instance of it goes",
-        )
-    draft.change(place.path, lambda text: remove_document(text, place.number))
-
-
-def finish(session: Session, draft: Draft, wish: Wish, done: str, target: Address) -> int:
+def finish(session: Session, draft: Draft, wish: Wish) -> int:
     """Show the difference, write it, check the tree, then commit and apply as wished.
 
     Returns:
         The exit code.
+
+    Raises:
+        HrctlError: HR062 or HR063 before anything is written, where git is needed and not there.
     """
     console = session.console
+    if wish.then.commit or wish.then.apply:
+        _require_git(session, wish)
     lines = draft.lines()
-    if not lines:
-        console.note(f"{target} is so already.")
-    else:
-        _show(console, lines)
-        draft.write(draft.texts)
-        try:
-            with Session(console) as anew:
-                loaded = anew.load()
-                if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
-                    raise InvalidTree(loaded.files, *loaded.diagnostics)
-        except HrctlError:
-            draft.write(draft.before)
-            console.note("Nothing was changed.")
-            raise
-        if wish.commit:
-            _commit(session, sorted(draft.texts), wish.message or done)
-    if wish.apply:
-        return _apply(console, target, yes=wish.yes)
-    return Exit.DONE
-
-
-def _show(console: Console, lines: Sequence[str]) -> None:
+    if not lines and not console.json_output:
+        console.note(f"{wish.targets[0]} is so already.")
+    elif not console.json_output:
+        console.lines(_painted(console, lines))
+    if lines and not _write(console, draft):
+        return Exit.ERROR
+    commit = _commit(session, draft.paths, wish) if lines and wish.then.commit else None
     if console.json_output:
-        console.json({"diff": "\n".join(lines)})
-    else:
-        console.lines(lines)
+        done = {
+            "targets": list(wish.targets),
+            "files": draft.paths,
+            "diff": "".join(f"{line}\n" for line in lines),
+            "commit": commit,
+        }
+        if wish.then.apply:  # what follows is one event a line
+            console.event({"event": "edited", **done})
+        else:
+            console.json(done)
+    return _apply(console, wish) if wish.then.apply else Exit.DONE
 
 
-def _commit(session: Session, paths: Sequence[str], message: str) -> None:
-    """Commit these files and no others; the user's index keeps what else it holds."""
-    root = session.project.root
-    git = ["git", "-c", "core.hooksPath=/dev/null"]
-    for arguments in (["add", "--", *paths], ["commit", "-q", "-m", message, "--", *paths]):
-        done = subprocess.run(  # noqa: S603 - fixed program, paths after --
-            [*git, *arguments], cwd=root, capture_output=True, text=True, check=False
+def _require_git(session: Session, wish: Wish) -> None:
+    from hrctl.cli.planning import require_commit
+
+    loaded = session.load()
+    if not loaded.in_git or not wish.then.commit:  # else this may be the first commit
+        require_commit(session)
+
+
+def _write(console: Console, draft: Draft) -> bool:
+    """Put the draft on disk; where the tree then has errors, tell them and take it back."""
+    try:
+        draft.write()
+        _check(console)
+    except InvalidTree as error:
+        from hrctl.cli.render.diagnostics import report
+
+        # told while the files are there, so that the lines can be shown
+        report(console, error.diagnostics, files=error.files)
+        draft.restore()
+        console.note("Nothing was changed.")
+        return False
+    except BaseException:  # Ctrl-C and a full disk, too
+        draft.restore()
+        raise
+    return True
+
+
+def _check(console: Console) -> None:
+    """Read the tree again; its warnings have been told before."""
+    with Session(console) as session:
+        loaded = session.load()
+    if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
+        raise InvalidTree(loaded.files, *loaded.diagnostics)
+
+
+def _painted(console: Console, lines: Sequence[str]) -> list[str]:
+    from hrctl.cli.render.values import printable
+
+    brush = console.brush(sys.stdout)
+    return [
+        brush(printable(line), _STYLES.get(line[:3]) or _SIGNS.get(line[:1], "")) for line in lines
+    ]
+
+
+def _commit(session: Session, paths: Sequence[str], wish: Wish) -> str | None:
+    """Commit these files and no others; the user's index keeps what else it holds.
+
+    Returns:
+        The commit, None where git knew none of the files that went.
+    """
+    known = _git(session, "ls-files", "-z", "--", *paths).split("\0")
+    paths = [path for path in paths if path in known or (session.project.root / path).exists()]
+    if not paths:
+        return None
+    message = wish.then.message or wish.subject
+    _git(session, "add", "--", *paths)
+    _git(session, "commit", "--quiet", "--no-verify", f"--message={message}", "--", *paths)
+    commit = _git(session, "rev-parse", "HEAD").strip()
+    session.console.note(f"Committed {commit[:7]}: {message}")
+    return commit
+
+
+def _git(session: Session, *arguments: str) -> str:
+    """Run git without hooks in the project's folder; paths are taken as they are written.
+
+    Raises:
+        HrctlError: HR066, where it fails.
+    """
+    done = subprocess.run(  # noqa: S603 - a fixed program, paths behind --
+        ["git", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", *arguments],  # noqa: S607 - as PATH has it
+        cwd=session.project.root,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise HrctlError.of(
+            "HR066",
+            f"git {arguments[0]} failed: {said[-1].removeprefix('fatal: ')}",
+            hint="the files are changed; commit them by hand",
         )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise HrctlError.of("HR066", f"git {arguments[0]} failed: {said[-1]}")
-    session.console.note(f"Committed: {message}")
+    return done.stdout
 
 
-def _apply(console: Console, target: Address, *, yes: bool) -> int:
+def _apply(console: Console, wish: Wish) -> int:
     from hrctl.cli import options as given
     from hrctl.cli.cmd_apply import carry_out
     from hrctl.cli.planning import make_plan
@@ -195,7 +184,9 @@ def _apply(console: Console, target: Address, *, yes: bool) -> int:
 
     with Session(console) as session:
         wanted = PlanOptions(
-            targets=(Selector(target),), limits=given.limits(session.project.safety)
+            targets=tuple(Selector(one) for one in wish.targets),
+            cascade=wish.cascade,
+            limits=given.limits(session.project.safety),
         )
         plan = make_plan(session, wanted)
-        return carry_out(session, plan, "Apply this?", yes, None, 0)
+        return carry_out(session, plan, "Apply this?", wish.then.yes, None, 0)

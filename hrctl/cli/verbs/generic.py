@@ -1,113 +1,112 @@
-"""The verbs that every kind has: list, show, stats, create, remove, import, export."""
+"""The verbs that every kind has, and those that only look: list, show, stats."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
 from hrctl.cli.app import Function, Group, console_of
-from hrctl.cli.complete import complete_address
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
-from hrctl.cli.verbs import edits, naming
-from hrctl.diagnostics import HrctlError
-from hrctl.model.address import Address, is_name
+from hrctl.cli.verbs import naming, transfer, write
+from hrctl.cli.verbs.naming import In, Name
+from hrctl.model.address import Address
 from hrctl.model.kinds import Kind, kind
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, lookup
 
-In = Annotated[
-    str | None,
-    typer.Option(
-        "--in", metavar="REGISTRY", help="A registry and all below it; the end of a path will do."
-    ),
-]
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", help="NAME, REGISTRY:NAME or an address.", autocompletion=complete_address
-    ),
-]
-Commit = Annotated[bool, typer.Option("--commit", help="Commit the change.")]
-Message = Annotated[
-    str | None, typer.Option("-m", "--message", metavar="TEXT", help="The commit's message.")
-]
-Apply = Annotated[bool, typer.Option("--apply", help="Apply just this, after asking.")]
-Yes = Annotated[bool, typer.Option("--yes", help="With --apply: do not ask.")]
+Live = Annotated[bool, typer.Option("--live", help="Ask the drivers how each is.")]
+
+# Headings by the field of a row, in their order; columns without any value are left out.
+_COLUMNS = {
+    "name": "NAME",
+    "type": "TYPE",
+    "provider": "PROVIDER",
+    "status": "STATUS",
+    "live": "LIVE",
+    "driver": "DRIVER",
+}
+_COUNTED = ("type", "provider", "status", "live", "driver")
 
 
 def group(name: str, more: Mapping[str, Function] | None = None) -> Group:
-    """The command group of a kind, with verbs of its own beside those that all have."""
+    """The command group of a kind, with verbs of its own beside (or instead of) those of all."""
     one = kind(name)
     verbs: dict[str, Function] = {
         "list": _list(one),
         "show": _show(one),
-        "create": _create(one),
-        "remove": _remove(one),
+        "create": write.creator(one),
+        "remove": write.remover(one),
         "stats": _stats(one),
-        "import": _import(one),
-        "export": _export(one),
+        "import": transfer.importer(one),
+        "export": transfer.exporter(one),
         **(more or {}),
     }
     text = (
         f"The {one.plural} of this project: what is declared, and what is live.\n\n"
         "Examples:\n"
-        f"  hrctl {one.group} list\n"
+        f"  hrctl {one.group} list --live\n"
         f"  hrctl {one.group} show NAME\n"
         f"  hrctl {one.group} stats -o json\n"
     )
     return Group(text, verbs)
 
 
-def _doc(function: Function, one: Kind, text: str, *examples: str) -> Function:
-    """Give a verb the help that names its kind."""
-    lines = "\n".join(f"  hrctl {one.group} {example}" for example in examples)
-    function.__doc__ = f"{text}\n\nExamples:\n{lines}\n"
-    return function
-
-
 def summary(tree: Tree, address: Address, one: Kind) -> dict[str, Json]:
     """A row of a listing: what is declared of a resource."""
     resource = tree.resource(address)
+    status = lookup(resource.body, one.status_path) if one.status_path else None
+    if isinstance(status, bool):  # `enabled` of a Component or a Plugin
+        status = "ENABLED" if status else "DISABLED"
     return {
         "address": str(address),
+        "name": naming.short(address),
         "type": lookup(resource.body, one.type_path) if one.type_path else None,
-        "status": lookup(resource.body, one.status_path) if one.status_path else None,
+        "provider": lookup(resource.body, "/spec/provider"),
+        "status": status,
         "driver": resource.driver,
         "labels": dict(resource.labels),
         "file": f"{resource.span.path}:{resource.span.line}",
     }
 
 
+def _rows(
+    session: Session, one: Kind, registry: str | None, *, live: bool
+) -> list[dict[str, Json]]:
+    tree = session.tree()
+    addresses = naming.of_kind(tree, one.name, registry)
+    addresses.sort(key=lambda each: (each.registry.split("/"), each.name))
+    rows = [summary(tree, each, one) for each in addresses]
+    if live:
+        from hrctl.cli.verbs.live import statuses
+
+        said = statuses(session, tree, addresses)
+        for row in rows:
+            row["live"] = said.get(Address(row["address"]))
+    return rows
+
+
 def _list(one: Kind) -> Function:
-    def list_(ctx: typer.Context, registry: In = None) -> int:
+    def list_(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
         console = console_of(ctx)
         with Session(console) as session:
-            tree = session.tree()
-            rows = [summary(tree, each, one) for each in naming.of_kind(tree, one.name, registry)]
+            rows = _rows(session, one, registry, live=live)
         if console.json_output:
             console.json(rows)
         elif not rows:
             console.note(f"No {one.plural} are declared here.")
         else:
-            heads = ["ADDRESS", "TYPE", "STATUS", "DRIVER"]
-            cells = [(row["address"], row["type"], row["status"], row["driver"]) for row in rows]
-            shown = [n for n in range(4) if any(cell[n] is not None for cell in cells)]
+            shown = [key for key in _COLUMNS if any(row.get(key) is not None for row in rows)]
             console.table(
-                [heads[n] for n in shown], [[_cell(cell[n]) for n in shown] for cell in cells]
+                [_COLUMNS[key] for key in shown], [[row.get(key) for key in shown] for row in rows]
             )
         return Exit.DONE
 
-    return _doc(list_, one, f"List the {one.plural} that are declared.", "list", "list --in prod")
-
-
-def _cell(value: Json) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"List the {one.plural} that are declared; with --live, and how they are."
+    return write.documented(list_, one, text, "list --live", "list --in prod")
 
 
 def _show(one: Kind) -> Function:
@@ -123,28 +122,42 @@ def _show(one: Kind) -> Function:
                 "dependsOn": list(resource.depends_on),
                 "dependents": list(tree.dependents(address)),
             }
+            if one.name == "Registry":
+                shown |= _contents(tree, address.registry)
         if console.json_output:
             console.json(shown)
         else:
+            shown["metadata"] = {key: item for key, item in shown["metadata"].items() if item}
             console.document(
                 {key: item for key, item in shown.items() if item not in (None, {}, [])}
             )
         return Exit.DONE
 
     text = f"Show a {one.name} with everything that it inherits; `hrctl explain` tells from where."
-    return _doc(show, one, text, "show NAME", "show prod:NAME -o json")
+    return write.documented(show, one, text, "show NAME", "show prod:NAME -o json")
+
+
+def _contents(tree: Tree, path: str) -> dict[str, Json]:
+    """What is in a registry: those right below it, and how many of each kind here and in all."""
+    here = Counter(one.kind for one in tree.within(path) if one.registry == path)
+    below = Counter(one.kind for one in tree.within(path) if one.registry != path)
+    del here["Registry"]
+    return {
+        "children": [node.path for node in tree.registries.values() if node.parent == path],
+        "resources": dict(here),
+        "below": dict(below),
+    }
 
 
 def _stats(one: Kind) -> Function:
-    def stats(ctx: typer.Context, registry: In = None) -> int:
+    def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
         console = console_of(ctx)
         with Session(console) as session:
-            tree = session.tree()
-            rows = [summary(tree, each, one) for each in naming.of_kind(tree, one.name, registry)]
+            rows = _rows(session, one, registry, live=live)
         counts = {
-            field: dict(sorted(Counter(_cell(row[field]) or "-" for row in rows).items()))
-            for field in ("type", "status", "driver")
-            if any(row[field] is not None for row in rows)
+            field: dict(sorted(Counter(row.get(field) or "-" for row in rows).items()))
+            for field in _COUNTED
+            if any(row.get(field) is not None for row in rows)
         }
         if console.json_output:
             console.json({"total": len(rows), **counts})
@@ -153,228 +166,7 @@ def _stats(one: Kind) -> Function:
             console.table(("BY", "VALUE", "COUNT"), [*table, ("total", "", len(rows))])
         return Exit.DONE
 
-    return _doc(stats, one, f"Count {one.plural} by type, status and driver.", "stats")
-
-
-def parse_settings(settings: Sequence[str]) -> dict[str, Json]:
-    """``["type=API", "ports.0.port=8080"]`` as paths of a spec and values as YAML reads them.
-
-    Raises:
-        HrctlError: HR162, where one is not of the form.
-    """
-    from hrctl.source.parse import parse_file
-
-    found: dict[str, Json] = {}
-    for setting in settings:
-        field, equals, text = setting.partition("=")
-        parsed, problems = parse_file(f"value: {text}".encode(), "--set")
-        if not field or not equals or problems or len(parsed) != 1:
-            raise HrctlError.of(
-                "HR162", f"'{setting}' is not FIELD=VALUE", hint="as --set replicas=3"
-            )
-        found["/spec/" + field.replace(".", "/")] = parsed[0][1]["value"]
-    return found
-
-
-def _create(one: Kind) -> Function:
-    def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the new one.")],
-        *,
-        registry: Annotated[
-            str | None, typer.Option("--in", metavar="REGISTRY", help="Where; default the root.")
-        ] = None,
-        settings: Annotated[
-            list[str] | None,
-            typer.Option("--set", metavar="FIELD=VALUE", help="A field of the spec. Repeatable."),
-        ] = None,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        if not is_name(name):
-            raise HrctlError.of(
-                "HR026", f"'{name}' is not a name", hint="lower case letters, digits and -"
-            )
-        wish = edits.Wish(commit, message, apply, yes)
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            above = naming.registry_path(tree, registry) if registry else tree.records[0].path
-            return _write_new(session, tree, one, (above, name), settings or [], wish)
-
-    text = f"Write the manifest of a new {one.name}; it is checked with the whole tree."
-    example = "create NAME --in prod" + (" --set type=..." if one.type_path else "")
-    return _doc(create, one, text, example, f"{example} --commit --apply")
-
-
-def _write_new(  # noqa: PLR0913, PLR0917 - what, where, and what then
-    session: Session,
-    tree: Tree,
-    one: Kind,
-    place: tuple[str, str],
-    settings: Sequence[str],
-    wish: edits.Wish,
-) -> int:
-    from hrctl.source.edit import Edit, append_document, apply_edits
-
-    above, name = place
-    path = f"{above}/{name}" if one.name == "Registry" else above
-    address = Address.of(path, one.name, name)
-    if address in tree.rows:
-        raise HrctlError.of("HR143", f"{address} is declared already", hint="choose another name")
-    record = next(record for record in tree.records if record.path == above)
-    folder = f"{record.folder}/" if record.folder else ""
-    manifests = session.project.manifests
-    if not folder and manifests != ".":
-        folder = f"{manifests}/"
-    file = f"{folder}{name}/registry.yaml" if one.name == "Registry" else f"{folder}{name}.yaml"
-    manifest: dict[str, Json] = {
-        "apiVersion": "hrctl.dev/v1",
-        "kind": one.name,
-        "metadata": {"name": name},
-        "spec": {},
-    }
-    draft = edits.Draft(session.project.root)
-    draft.change(file, lambda text: append_document(text, manifest))
-    number = edits.count(draft.text(file)) - 1
-    fields = [Edit(field, value) for field, value in parse_settings(settings).items()]
-    draft.change(file, lambda text: apply_edits(text, number, fields))
-    return edits.finish(session, draft, wish, f"Create {address}", address)
-
-
-def _remove(one: Kind) -> Function:
-    def remove(  # noqa: PLR0913 - each option is a parameter
-        ctx: typer.Context,
-        name: Name,
-        *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            address = naming.find(tree, one.name, name)
-            draft = edits.Draft(session.project.root)
-            edits.remove_resource(draft, tree, address)
-            wish = edits.Wish(commit, message, apply, yes)
-            return edits.finish(session, draft, wish, f"Remove {address}", address)
-
-    text = f"Take the manifest of a {one.name} away; an apply then deletes what is live."
-    return _doc(remove, one, text, "remove NAME", "remove NAME --commit --apply")
-
-
-def _export(one: Kind) -> Function:
-    def export(
-        ctx: typer.Context,
-        registry: In = None,
-        layout: Annotated[
-            str, typer.Option("--format", metavar="FORMAT", help="yaml or json.")
-        ] = "yaml",
-    ) -> int:
-        console = console_of(ctx)
-        if layout not in {"yaml", "json"}:
-            raise HrctlError.of("HR162", f"'{layout}' is no format", hint="yaml or json")
-        with Session(console) as session:
-            tree = session.tree()
-            found = [_manifest(tree, each) for each in naming.of_kind(tree, one.name, registry)]
-        if layout == "json" or console.json_output:
-            console.json(found)
-        else:
-            from hrctl.source.edit import dump
-
-            for manifest in found:
-                console.data("---\n" + dump(manifest).removeprefix("---\n").rstrip("\n"))
-        return Exit.DONE
-
-    text = (
-        f"Write the {one.plural} out as manifests, complete with what they inherit. References"
-        " to secrets stay references."
+    what = "type, provider, status" if one.name == "Component" else "type, status"
+    return write.documented(
+        stats, one, f"Count {one.plural} by {what} and driver.", "stats", "stats --in prod -o json"
     )
-    return _doc(export, one, text, "export > all.yaml", "export --in prod --format json")
-
-
-def _manifest(tree: Tree, address: Address) -> dict[str, Json]:
-    resource = tree.resource(address)
-    metadata: dict[str, Any] = {"name": address.name}
-    metadata |= {key: item for key, item in resource.body["metadata"].items() if item}
-    return {
-        "apiVersion": "hrctl.dev/v1",
-        "kind": address.kind,
-        "metadata": metadata,
-        "spec": resource.body["spec"],
-    }
-
-
-def _import(one: Kind) -> Function:
-    def import_(  # noqa: PLR0913 - each option is a parameter
-        ctx: typer.Context,
-        file: Annotated[
-            Path, typer.Argument(metavar="FILE", help="Manifests as YAML or JSON; - for stdin.")
-        ],
-        *,
-        registry: Annotated[
-            str | None, typer.Option("--in", metavar="REGISTRY", help="Where; default the root.")
-        ] = None,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        manifests = _read_manifests(file, one)
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            above = naming.registry_path(tree, registry) if registry else tree.records[0].path
-            record = next(record for record in tree.records if record.path == above)
-            path = f"{record.folder}/{one.plural}.yaml" if record.folder else f"{one.plural}.yaml"
-            draft = edits.Draft(session.project.root)
-            _append_all(draft, path, manifests)
-            wish = edits.Wish(commit, message, apply, yes)
-            done = f"Import {len(manifests)} {one.plural} into {above}"
-            first = Address.of(above, one.name, manifests[0]["metadata"]["name"])
-            return edits.finish(session, draft, wish, done, first)
-
-    text = f"Bring manifests of {one.plural} into a registry; `hrctl import` adopts what is live."
-    return _doc(import_, one, text, "import all.yaml --in dev", "import - < all.json")
-
-
-def _append_all(draft: edits.Draft, path: str, manifests: Sequence[dict[str, Json]]) -> None:
-    from hrctl.source.edit import append_document
-
-    for manifest in manifests:
-        add: Callable[[str], str] = lambda text, one=manifest: append_document(text, one)  # type: ignore[misc]  # noqa: E731 - bound per round
-        draft.change(path, add)
-
-
-def _read_manifests(file: Path, one: Kind) -> list[dict[str, Json]]:
-    """The documents of a file, each of the kind; JSON may be one list."""
-    from hrctl.source.parse import parse_file
-
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise HrctlError.of("HR067", f"{file} cannot be read: {error.strerror}") from error
-    if data.lstrip().startswith(b"["):
-        import json
-
-        try:
-            found = json.loads(data)
-        except ValueError as error:
-            raise HrctlError.of("HR002", f"{file} is not JSON: {error}") from error
-    else:
-        parsed, problems = parse_file(data, str(file))
-        if problems:
-            raise HrctlError(*problems)
-        found = [value for _, value in parsed]
-    for number, manifest in enumerate(found):
-        name = lookup(manifest, "/metadata/name")
-        if not isinstance(name, str) or manifest.get("kind") != one.name:
-            raise HrctlError.of(
-                "HR163",
-                f"document {number + 1} of {file} is no {one.name} with a name",
-                hint=f"every document needs `kind: {one.name}` and metadata.name",
-            )
-    if not found:
-        raise HrctlError.of("HR163", f"{file} holds no manifest")
-    return list(found)

@@ -10,7 +10,10 @@ from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
-from hrctl.cli.verbs.generic import In, group
+from hrctl.cli.verbs.generic import group
+from hrctl.cli.verbs.naming import In
+from hrctl.cli.verbs.write import remover
+from hrctl.model.kinds import kind
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json
 
@@ -72,4 +75,6 @@ def _lines(node: dict[str, Json], lead: str, inner: str) -> list[str]:
     return found
 
 
-REGISTRY = group("Registry", {"hierarchy": hierarchy})
+REGISTRY = group(
+    "Registry", {"hierarchy": hierarchy, "delete": remover(kind("Registry"), "delete")}
+)

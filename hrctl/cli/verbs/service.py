@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -11,19 +11,79 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
-from hrctl.cli.verbs.generic import Apply, Commit, In, Message, Name, Yes, group
+from hrctl.cli.verbs.draft import Draft, change_fields
+from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.generic import group
+from hrctl.cli.verbs.live import GOOD, by_driver, cannot
+from hrctl.cli.verbs.naming import In, Into, Name, Names
+from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, write_new
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Actions, Driver, Health, HealthReport, Logs, Metrics
 from hrctl.model.address import Address
-from hrctl.model.tree import Tree
+from hrctl.model.kinds import kind
 from hrctl.model.values import Json
 
 KIND = "Service"
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="NAME, REGISTRY:NAME or an address; default all."),
-]
-_GOOD = frozenset({"RUNNING", "HEALTHY", "STOPPED", "INSTALLED", "CREATED"})
+
+
+def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+    ctx: typer.Context,
+    name: New,
+    *,
+    registry: Into = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="API, WORKER, ...")
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="COMMAND", help="What runs.")
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option("--replicas", min=0, metavar="N", help="How many, side by side.")
+    ] = None,
+    ports: Annotated[
+        list[str] | None,
+        typer.Option("--port", metavar="NAME=PORT", help="Where it listens. Repeatable."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="Of its environment. Repeatable."),
+    ] = None,
+    settings: Settings = None,
+    commit: Commit = False,
+    message: Message = None,
+    apply: Apply = False,
+    yes: Yes = False,
+) -> int:
+    """Write the manifest of a new Service; it is checked with the whole tree.
+
+    Examples:
+      hrctl service create api --in shop/dev --type API --command "python3 api.py"
+      hrctl service create api --type API --port http=8080 --set healthCheck.http=/
+    """
+    given: dict[str, Json] = {
+        "/spec/type": type_,
+        "/spec/command": command,
+        "/spec/replicas": replicas,
+        "/spec/ports": [_port(one) for one in ports or ()] or None,
+        "/spec/env": dict(_pair(one, "--env LOG_LEVEL=debug") for one in env or ()) or None,
+    }
+    fields = {path: value for path, value in given.items() if value is not None}
+    then = Then(commit, message, apply, yes)
+    with Session(console_of(ctx)) as session:
+        fields |= parse_settings(settings or [])
+        return write_new(session, kind(KIND), (name, registry), fields, then)
+
+
+def _pair(setting: str, example: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not name or not equals:
+        raise HrctlError.of("HR162", f"'{setting}' is not NAME=VALUE", hint=f"as {example}")
+    return name, value
+
+
+def _port(setting: str) -> dict[str, Json]:
+    name, number = _pair(setting, "--port http=8080")
+    return {"name": name, "port": parse_value(number, setting)}
 
 
 def _wants(verb: str, state: str, text: str) -> Function:
@@ -41,11 +101,12 @@ def _wants(verb: str, state: str, text: str) -> Function:
         with Session(console_of(ctx)) as session:
             tree = session.tree()
             address = naming.find(tree, KIND, name)
-            draft = edits.Draft(session.project.root)
+            draft = Draft(session.project.root)
             if tree.resource(address).body["spec"]["state"] != state:
-                edits.change_fields(draft, tree, address, {"/spec/state": state})
-            wish = edits.Wish(commit, message, apply, yes)
-            return edits.finish(session, draft, wish, f"{verb.title()} {address}", address)
+                change_fields(draft, tree, address, {"/spec/state": state})
+            subject = f"{verb.title()} {address}"
+            wish = edits.Wish(subject, [address], Then(commit, message, apply, yes))
+            return edits.finish(session, draft, wish)
 
     change.__doc__ = (
         f"{text} Edits `state` to {state}, keeping comments, and shows the difference.\n\n"
@@ -54,21 +115,12 @@ def _wants(verb: str, state: str, text: str) -> Function:
     return change
 
 
-def _chosen(tree: Tree, names: Sequence[str] | None, registry: str | None) -> list[Address]:
-    if names:
-        return [naming.find(tree, KIND, name) for name in names]
-    return naming.of_kind(tree, KIND, registry)
-
-
-def _by_driver(
-    session: Session, tree: Tree, addresses: Iterable[Address]
-) -> Iterator[tuple[str, Driver, list[Address]]]:
-    groups: dict[str, list[Address]] = {}
-    for address in addresses:
-        groups.setdefault(tree.rows[address].driver, []).append(address)
-    drivers = session.drivers(groups)
-    for name, chosen in groups.items():
-        yield name, drivers[name], chosen
+def _at(session: Session, name: str) -> tuple[Address, str, Driver]:
+    """The Service that is named, and the driver instance that has it."""
+    tree = session.tree()
+    address = naming.find(tree, KIND, name)
+    ((instance, driver, _),) = by_driver(session, tree, [address])
+    return address, instance, driver
 
 
 def restart(ctx: typer.Context, name: Name) -> int:
@@ -80,25 +132,15 @@ def restart(ctx: typer.Context, name: Name) -> int:
     """
     console = console_of(ctx)
     with Session(console) as session:
-        tree = session.tree()
-        address = naming.find(tree, KIND, name)
-        driver = session.drivers([tree.rows[address].driver])[tree.rows[address].driver]
+        address, instance, driver = _at(session, name)
         if not isinstance(driver, Actions) or "restart" not in driver.actions:
-            raise _cannot(tree.rows[address].driver, "restart a Service")
+            raise cannot(instance, KIND, "restart a Service")
         driver.act("restart", address)
         if console.json_output:
             console.json({"address": str(address), "action": "restart", "result": "done"})
         else:
             console.data(f"{address} restarted")
     return Exit.DONE
-
-
-def _cannot(driver: str, what: str) -> HrctlError:
-    return HrctlError.of(
-        "HR164",
-        f"the driver instance '{driver}' cannot {what}",
-        hint="bind Service to another driver in a registry's `drivers`",
-    )
 
 
 def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
@@ -112,9 +154,11 @@ def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
     reports: list[HealthReport] = []
     with Session(console) as session:
         tree = session.tree()
-        for name, driver, chosen in _by_driver(session, tree, _chosen(tree, names, registry)):
+        for name, driver, chosen in by_driver(
+            session, tree, naming.chosen(tree, KIND, names, registry)
+        ):
             if not isinstance(driver, Health):
-                raise _cannot(name, "tell of health")
+                raise cannot(name, KIND, "tell of health")
             reports += driver.health(chosen)
     if console.json_output:
         console.json(
@@ -141,7 +185,7 @@ def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
             for one in reports
         ]
         console.table(("ADDRESS", "REPLICA", "STATUS", "LATENCY", "DETAIL"), rows)
-    return Exit.DONE if all(one.status in _GOOD for one in reports) else Exit.ERROR
+    return Exit.DONE if all(one.status in GOOD for one in reports) else Exit.ERROR
 
 
 def metrics(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
@@ -155,11 +199,13 @@ def metrics(ctx: typer.Context, names: Names = None, registry: In = None) -> int
     rows: list[dict[str, Json]] = []
     with Session(console) as session:
         tree = session.tree()
-        for name, driver, chosen in _by_driver(session, tree, _chosen(tree, names, registry)):
+        for name, driver, chosen in by_driver(
+            session, tree, naming.chosen(tree, KIND, names, registry)
+        ):
             if isinstance(driver, Metrics):
                 rows += [{"address": str(at), **row} for at, row in driver.metrics(chosen)]
             elif names:
-                raise _cannot(name, "measure")
+                raise cannot(name, KIND, "measure")
     if console.json_output:
         console.json(rows)
     elif rows:
@@ -192,11 +238,9 @@ def logs(
     """
     console = console_of(ctx)
     with Session(console) as session:
-        tree = session.tree()
-        address = naming.find(tree, KIND, name)
-        driver = session.drivers([tree.rows[address].driver])[tree.rows[address].driver]
+        address, instance, driver = _at(session, name)
         if not isinstance(driver, Logs):
-            raise _cannot(tree.rows[address].driver, "show logs")
+            raise cannot(instance, KIND, "show logs")
         show: Callable[[str], None] = console.data
         if console.json_output:
             show = lambda line: console.event({"address": str(address), "line": line})  # noqa: E731 - one expression
@@ -237,22 +281,23 @@ def dependencies(ctx: typer.Context, name: Name) -> int:
 def _closure(
     start: Address, following: Callable[[Address], Iterable[Address]]
 ) -> list[tuple[Address, int]]:
-    """Everything that can be reached, depth first, each once, with its distance."""
-    found: dict[Address, int] = {}
-
-    def visit(address: Address, distance: int) -> None:
-        for one in following(address):
-            if one not in found and one.kind != "Registry":
-                found[one] = distance
-                visit(one, distance + 1)
-
-    visit(start, 1)
-    return list(found.items())
+    """Everything that can be reached, depth first, each once, with how deep it was found."""
+    found = {start: 0}
+    trail = [iter(following(start))]  # not by recursion: a chain may be long
+    while trail:
+        one = next(trail[-1], None)
+        if one is None:
+            trail.pop()
+        elif one not in found and one.kind != "Registry":
+            found[one] = len(trail)
+            trail.append(iter(following(one)))
+    return list(found.items())[1:]
 
 
 SERVICE = group(
     KIND,
     {
+        "create": create,
         "install": _wants("install", "INSTALLED", "Have a Service installed, and not running."),
         "start": _wants("start", "RUNNING", "Have a Service running."),
         "stop": _wants("stop", "STOPPED", "Have a Service stopped."),

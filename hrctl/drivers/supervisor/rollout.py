@@ -134,20 +134,39 @@ def _converge(machine: Machine, target: Target) -> None:
         end_orphans(machine.folders, target.group)
         return
     running = target.marker.body["spec"].get("state", "RUNNING") == "RUNNING"
-    if running and target.restart:
-        _require_ports(machine, target)
     if target.restart:
-        old_group = target.old_group or target.group
-        take_down(machine, client, old_group, stop_timeout(target.old))
-        if old_group != target.group:
-            store.remove(machine.folders, old_group)
-        store.forget_starts(machine.folders, target.group)
-        add(client, target.address, target.group)
+        _replace(machine, client, target, running=running)
     if not running:
         halt(machine, client, target.group, stop_timeout(target.marker))
         return
     start(machine, client, target)
     watch(machine, target)
+
+
+def _replace(machine: Machine, client: Client, target: Target, *, running: bool) -> None:
+    """Stop, remove, add. Ports are looked at before the old goes, and again when it has gone."""
+    group = target.old_group or target.group
+    if running:
+        _require_ports(machine, target)
+    take_down(machine, client, group, stop_timeout(target.old))
+    if group != target.group:
+        store.remove(machine.folders, group)
+    store.forget_starts(machine.folders, target.group)
+    if running:
+        _free(machine, target.address, _uses(target))
+    add(client, target.address, target.group)
+    if running:
+        _start_all(client, target.group)
+
+
+def _uses(target: Target) -> list[PortUse]:
+    spec = target.marker.body["spec"]
+    return port_uses(spec, spec.get("replicas", 1))
+
+
+def _start_all(client: Client, group: str) -> None:
+    client.call("startProcessGroup", group, False)  # where supervisord has not, by autostart
+    client.processes(fresh=True)  # nobody may see it as it was before the start
 
 
 def watch(machine: Machine, target: Target) -> None:
@@ -168,9 +187,8 @@ def _require_ports(machine: Machine, target: Target) -> None:
         spec = target.old.body["spec"]
         mine = set(port_uses(spec, spec.get("replicas", 1)))
     held = {(use.kind, use.number) for use in mine}
-    spec = target.marker.body["spec"]
-    wanted = port_uses(spec, spec.get("replicas", 1))
-    _free(machine, target.address, [use for use in wanted if (use.kind, use.number) not in held])
+    others = [use for use in _uses(target) if (use.kind, use.number) not in held]
+    _free(machine, target.address, others)
 
 
 def _free(machine: Machine, address: Address, uses: list[PortUse]) -> None:
@@ -214,10 +232,8 @@ def start(machine: Machine, client: Client, target: Target) -> None:
     }
     if not idle:
         return
-    uses = port_uses(spec, spec.get("replicas", 1))
-    _free(machine, target.address, [use for use in uses if use.replica in idle])
-    client.call("startProcessGroup", target.group, False)
-    client.processes(fresh=True)  # nobody may see it as it was before the start
+    _free(machine, target.address, [use for use in _uses(target) if use.replica in idle])
+    _start_all(client, target.group)
 
 
 def halt(machine: Machine, client: Client, group: str, timeout: float) -> None:

@@ -27,7 +27,7 @@ from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.values import Body, Json, digest, is_reference
 
 HERE = Path(__file__).parent
-SERVER = f"{sys.executable} {HERE / 'server.py'}"
+SERVER = f"{sys.executable} -I -S {HERE / 'server.py'}"
 LISTENER = f"{sys.executable} -I -S {HERE / 'listener.py'}"
 
 

@@ -18,6 +18,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Result
 from hrctl.drivers.supervisor import daemon, folders, procs
 from hrctl.model.address import Address
+from hrctl.model.plan import Action
 from tests.drivers.supervisor.conftest import Project, listening
 
 
@@ -188,3 +189,18 @@ def test_orphans_of_one_group_only(project: Project) -> None:
     assert gone.result is Result.DONE
     assert not procs.is_alive(pids[0])
     assert procs.is_alive(pids[1])
+
+
+def test_it_is_started_by_the_first_that_runs_and_ends_with_the_last_group(
+    project: Project, api: Address
+) -> None:
+    spec = listening(state="INSTALLED", install={"commands": ["touch installed"]})
+    project.put(api, **spec)
+    assert (project.root / "installed").exists()
+    assert project.driver.connect() is None
+    project.put(api, **{**spec, "state": "RUNNING"})
+    pid = daemon_pid(project)
+    assert project.apply(project.change(Action.DELETE, api))[api].result is Result.DONE
+    assert not procs.is_alive(pid)
+    assert project.driver.connect() is None
+    assert list(project.driver.scan()) == []

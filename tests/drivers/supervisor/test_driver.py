@@ -20,10 +20,23 @@ from hrctl.drivers.supervisor import SupervisorDriver, procs
 from hrctl.drivers.supervisor.drift import CHANGED
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
-from tests.drivers.supervisor.conftest import SERVER, Project, body_of, free_ports, listening
+from tests.drivers.supervisor.conftest import (
+    SERVER,
+    External,
+    Project,
+    body_of,
+    free_ports,
+    listening,
+)
 
 TOKEN = {"valueFrom": {"env": "TOKEN"}}
 SECRET = "open-sesame-4711"  # noqa: S105  # of these tests
+
+
+@pytest.fixture
+def project(make: Callable[..., Project], external: External) -> Project:
+    """With the supervisord of all tests: what is special to an embedded one is in test_daemon."""
+    return make(**external.config)
 
 
 def ask(port: int) -> dict[str, Any]:
@@ -54,8 +67,9 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def test_environment_arrives_exactly_and_secrets_stay_in_one_file(
-    project: Project, api: Address
+    make: Callable[..., Project], api: Address
 ) -> None:
+    project = make()
     project.keys.values = {"TOKEN": SECRET}
     awkward = "100% %(here)s \"double\" 'single' back\\slash ; # , =\nsecond line é "
     port = free_ports(2)
@@ -119,7 +133,6 @@ def test_update_restarts_and_what_changes_no_process_does_not(
     outcome = project.apply(project.change(Action.DELETE, api))[api]
     assert outcome.result is Result.DONE
     assert list(project.driver.scan()) == []
-    assert project.driver.connect() is None  # the last group took its supervisord along
     left = {path.name for path in files_below(project.folders.run)}
     assert not [name for name in left if name.startswith("acme")]
 
@@ -180,7 +193,7 @@ def test_edits_by_hand_show_field_by_field(project: Project, api: Address) -> No
     assert conf_says("startretries=3", "startretries=9") == {
         "restart": {"policy": "always", "backoff": "9s"}
     }
-    found = conf_says("autostart=false", f"autostart=false\nenvironment=TOKEN2='{SECRET}'")
+    found = conf_says("startsecs=1", f"startsecs=1\nenvironment=TOKEN2='{SECRET}'")
     assert found == {"env": {**spec["env"], "TOKEN2": CHANGED}}
     command = re.search(r"^command=.*$", text, re.MULTILINE)
     assert command is not None
@@ -247,7 +260,6 @@ def test_install_runs_once_and_again_when_it_changes(project: Project, api: Addr
     note.unlink()
     project.put(api, **install("echo two >> note", creates="note"))
     assert note.read_text() == "two\n"
-    assert project.driver.connect() is None  # nothing runs, so nothing was started
 
     outcome = project.try_put(
         api, **install("echo before", f"echo {SECRET} bad; exit 3", "touch x")

@@ -1,4 +1,4 @@
-"""How hrctl leaves. Scripts rely on these numbers; docs/exit-codes.md describes them."""
+"""How hrctl leaves. Scripts rely on these numbers; docs/diagnostics.md describes them."""
 
 from __future__ import annotations
 

@@ -13,8 +13,21 @@ COMPLETE = "_HRCTL_COMPLETE"  # set by the shell when it asks for completions
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run hrctl with these arguments (without the program's name); returns the exit code."""
-    args = sys.argv[1:] if argv is None else argv
+    """Run hrctl with these arguments (without the program's name); returns the exit code.
+
+    Without arguments of its own it is the program itself, and does not return: nothing is left to
+    do by then, and taking a hundred thousand resources apart one by one would take its time.
+    """
+    if argv is not None:
+        return _main(argv)
+    code = _main(sys.argv[1:])
+    if sys.getprofile() is None and sys.gettrace() is None:
+        sys.stderr.flush()
+        os._exit(code)  # standard output was flushed where a failure could still be told
+    return code
+
+
+def _main(args: list[str]) -> int:
     if COMPLETE not in os.environ:
         if args in (["--version"], ["-V"]):
             from hrctl import __version__
@@ -37,4 +50,8 @@ def _say(text: str) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        from hrctl.cli.run import refused
+
+        return refused(error)
     return 0

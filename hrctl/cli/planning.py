@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hrctl.cli.console import Console
 from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError, Severity
 from hrctl.model.address import Address
-from hrctl.model.plan import Change, Plan
+from hrctl.model.plan import Plan
 from hrctl.reconcile.options import PlanOptions, PlanSource
-
-if TYPE_CHECKING:
-    from hrctl.model.tree import Tree
 
 
 def make_plan(session: Session, options: PlanOptions) -> Plan:
@@ -24,29 +19,7 @@ def make_plan(session: Session, options: PlanOptions) -> Plan:
 
     tree = session.tree()
     drivers = {} if options.offline else session.drivers()
-    found = planner.plan(tree, session.ledger, drivers, options, plan_source(session))
-    return with_origins(found, tree)
-
-
-def with_origins(plan: Plan, tree: Tree) -> Plan:
-    """The plan with the place of each changed value that stands in another file than its manifest.
-
-    Asked here, so that it costs something only for what changes.
-    """
-    if not any(change.fields for change in plan.changes):
-        return plan
-    return replace(plan, changes=tuple(_with_origins(change, tree) for change in plan.changes))
-
-
-def _with_origins(change: Change, tree: Tree) -> Change:
-    if not change.fields or change.span is None or change.address not in tree.rows:
-        return change
-    fields = []
-    for one in change.fields:
-        span = one.origin or tree.origin(change.address, one.path)
-        elsewhere = span is not None and span.path != change.span.path
-        fields.append(replace(one, origin=span if elsewhere else None))
-    return replace(change, fields=tuple(fields))
+    return planner.plan(tree, session.ledger, drivers, options, plan_source(session))
 
 
 def plan_source(session: Session) -> PlanSource:

@@ -37,8 +37,13 @@ def run(args: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
     except OSError as error:  # standard output itself: a full disk behind a redirection
-        return _fail(console, _of_os_error(error))
+        return refused(error)
     return code
+
+
+def refused(error: OSError) -> int:
+    """Tell that output could not be written; returns the exit code."""
+    return _fail(Console(), _of_os_error(error))
 
 
 def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one for each way to end

@@ -59,7 +59,7 @@ def plan_since(session: Session, revision: str, options: PlanOptions) -> Plan:
 
     No ledger and no live system is looked at, so it is never complete.
     """
-    from hrctl.cli.planning import plan_source, with_origins
+    from hrctl.cli.planning import plan_source
     from hrctl.reconcile import planner
 
     before, tree = Declared(session.tree(revision)), session.tree()
@@ -70,5 +70,4 @@ def plan_since(session: Session, revision: str, options: PlanOptions) -> Plan:
         replace(options, offline=True),
         plan_source(session),
     )
-    found = with_origins(found, tree)
     return replace(found, options={**found.options, "since": revision})

@@ -86,3 +86,19 @@ def test_a_reader_that_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     with os.fdopen(write, "w") as broken:
         monkeypatch.setattr(sys, "stdout", broken)
         assert main(["schema"]) == 141
+
+
+@pytest.mark.parametrize("args", [["--help"], ["schema"]])
+def test_output_that_cannot_be_written(args: list[str]) -> None:
+    import subprocess
+
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # no path, a device
+        done = subprocess.run(
+            [sys.executable, "-m", "hrctl", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("HR146 output: no space left on device\n")

@@ -4,6 +4,11 @@ set -euo pipefail
 
 demo=$(cd "$(dirname "$0")/.." && pwd)/demo
 
+if [ ! -d "$demo" ]; then
+    echo "There is no ./demo."
+    exit 0
+fi
+
 alive() { ps -p "$1" -o args= 2>/dev/null | grep -q supervisord; }
 
 # supervisord ends its services when it is told to end.

@@ -38,7 +38,7 @@ refused() { # the same for one that is meant to fail
 
 finish() {
     local status=$?
-    if [ "$status" -ne 0 ]; then
+    if [ "$status" -ne 0 ] && [ -d "$demo" ]; then
         printf '\ndemo: stopped there, with exit code %s; "make demo-down" tidies up\n' "$status" >&2
     fi
 }

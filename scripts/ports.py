@@ -22,7 +22,7 @@ def taken(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """Who listens there, as `python3 services/catalog.py (process 123)`."""
+    """Who listens there, as `python3 services/catalog.py (process 123 in /srv/shop)`."""
     if Path("/proc/net/tcp").exists():
         return _holder_by_proc(port)
     if shutil.which("lsof"):
@@ -38,7 +38,8 @@ def _holder_by_proc(port: int) -> str:
             if wanted & links:
                 words = process.joinpath("cmdline").read_bytes().split(b"\0")
                 command = b" ".join(words).decode(errors="replace").strip()
-                return f"{command} (process {process.name})"
+                folder = process.joinpath("cwd").readlink()
+                return f"{command} (process {process.name} in {folder})"
         except OSError:  # it ended, or is another user's: the next one
             continue
     return "a process of another user"

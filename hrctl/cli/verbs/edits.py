@@ -143,6 +143,7 @@ def _commit(session: Session, paths: Sequence[str], wish: Wish) -> str | None:
     known = _git(session, "ls-files", "-z", "--", *paths).split("\0")
     paths = [path for path in paths if path in known or (session.project.root / path).exists()]
     if not paths:
+        session.console.note("Git does not know the files, so there is nothing to commit.")
         return None
     message = wish.then.message or wish.subject
     _git(session, "add", "--", *paths)

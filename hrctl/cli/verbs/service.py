@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
 
 from hrctl.cli.app import Function, console_of
+from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
@@ -24,6 +25,15 @@ from hrctl.model.kinds import kind
 from hrctl.model.values import Json
 
 KIND = "Service"
+
+# Fields of metrics: what a table calls them, and how it writes them.
+_UNITS: dict[str, tuple[str, Callable[[Json], str]]] = {
+    "address": ("NAME", lambda address: naming.short(Address(address))),
+    "cpu_percent": ("CPU", lambda percent: f"{percent:.1f} %"),
+    "rss_bytes": ("MEMORY", lambda size: f"{size / 2**20:.1f} MiB"),
+    "uptime_seconds": ("UPTIME", lambda seconds: f"{seconds:.0f} s"),
+    "health_latency_ms": ("LATENCY", lambda milliseconds: f"{milliseconds:.1f} ms"),
+}
 
 
 def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
@@ -174,17 +184,19 @@ def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
             ]
         )
     else:
-        rows = [
-            (
-                one.address,
-                "" if one.replica is None else one.replica,
-                one.status,
-                "" if one.latency_ms is None else f"{one.latency_ms:.1f} ms",
-                one.detail,
-            )
-            for one in reports
-        ]
-        console.table(("ADDRESS", "REPLICA", "STATUS", "LATENCY", "DETAIL"), rows)
+        _table(
+            console,
+            [
+                {
+                    "NAME": naming.short(one.address),
+                    "REPLICA": one.replica,
+                    "STATUS": one.status,
+                    "LATENCY": None if one.latency_ms is None else f"{one.latency_ms:.1f} ms",
+                    "DETAIL": one.detail or None,
+                }
+                for one in reports
+            ],
+        )
     return Exit.DONE if all(one.status in GOOD for one in reports) else Exit.ERROR
 
 
@@ -209,18 +221,26 @@ def metrics(ctx: typer.Context, names: Names = None, registry: In = None) -> int
     if console.json_output:
         console.json(rows)
     elif rows:
-        heads = list(dict.fromkeys(key for row in rows for key in row))
-        cells = [[_number(row.get(head)) for head in heads] for row in rows]
-        console.table([head.upper().replace("_", " ") for head in heads], cells)
+        _table(console, [_readable(row) for row in rows])
     else:
         console.note("No Service here runs under a driver that measures.")
     return Exit.DONE
 
 
-def _number(value: Json) -> str:
-    if value is None:
-        return ""
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+def _readable(row: dict[str, Json]) -> dict[str, Json]:
+    """A row of metrics for people: the units that drivers use in their names are written out."""
+    shown: dict[str, Json] = {}
+    for key, value in row.items():
+        head, show = _UNITS.get(key, (key.upper(), str))
+        shown[head] = None if value is None else show(value)
+    return shown
+
+
+def _table(console: Console, rows: Sequence[dict[str, Json]]) -> None:
+    """A table of rows by heading; columns without any value are left out."""
+    heads = dict.fromkeys(head for row in rows for head in row if row[head] is not None)
+    if rows:
+        console.table(list(heads), [[row.get(head) for head in heads] for row in rows])
 
 
 def logs(

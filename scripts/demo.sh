@@ -50,11 +50,10 @@ if [ -d "$demo" ]; then
 fi
 # shellcheck disable=SC2086 # one word for each port
 python3 "$repository/scripts/ports.py" $ports
-mkdir -p "$demo/storefront"
-cd "$demo"
+cd "$repository"
 
 step "1. A company's platform as YAML, in a git repository of its own"
-run "cd storefront"
+run "mkdir -p demo/storefront && cd demo/storefront"
 run "git init --quiet ."
 run "hrctl init --example storefront"
 run "git add . && git commit --quiet --message 'Start with the storefront'"
@@ -118,7 +117,8 @@ Try next (. .venv/bin/activate puts hrctl on the PATH):
   PAGE_SIZE in commerce/shop/config.yaml, then hrctl plan
                             an edit for three environments at once
 
-docs/getting-started.md starts from nothing. To stop the services and remove ./demo:
+docs/getting-started.md starts from nothing. To stop the services and to remove
+./demo:
 
   make demo-down
 END

@@ -9,7 +9,7 @@ stop. Errors travel as values where a command can go on to find more of them, an
     +-- SafetyError             refused by thresholds, protection or a stale plan; exit code 4
     +-- PolicyError             refused by a policy; exit code 5
 
-Each code is described, with a wrong and a right example, in ``catalog.toml`` beside this file
+Each code is described, with a wrong and a right example, in a file of ``codes/`` beside this one
 (`hrctl explain HR021` prints it).
 """
 

@@ -1,7 +1,6 @@
 """What git knows of the project's files: names and blob ids, of the working tree or of a commit.
 
-Only plumbing, one or two processes a command, whatever the size of the tree. What people look at
-(log, blame) goes through GitPython elsewhere.
+Only git itself, one or two processes a command, whatever the size of the tree.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from hrctl.diagnostics import Span
@@ -20,7 +19,7 @@ from hrctl.model.edges import Link, Outputs, check_moves, combine_digests, refus
 from hrctl.model.registry import Record
 from hrctl.model.resource import Resource, Row
 from hrctl.model.scope import Scope
-from hrctl.model.values import Json
+from hrctl.model.values import Json, digest_bytes
 
 if TYPE_CHECKING:
     from hrctl.model.assemble import ExplainedValue
@@ -88,11 +87,9 @@ class Tree:
     @cached_property
     def digest(self) -> str:
         """Stands for everything that is declared."""
-        state = blake2b(digest_size=16)
-        for record in self.records:
-            for address in record.addresses:
-                state.update(f"{address}\0{self.rows[Address(address)].digest}\n".encode())
-        return state.hexdigest()
+        rows = self.rows
+        digests = "".join([row.digest for row in rows.values()])  # all of one length
+        return digest_bytes(f"{chr(0).join(rows)}\0{digests}".encode())
 
     @cached_property
     def registries(self) -> Mapping[str, RegistryNode]:

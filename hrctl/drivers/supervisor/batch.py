@@ -142,7 +142,10 @@ class Batch:
 
     def _place(self) -> Machine:
         client = self._client()
-        known = client.processes(fresh=True) if client is not None else {}
+        for job in self.jobs:
+            job.before = store.read(self.folders, job.live_address)
+        sizes = dict(store.size(job.before) for job in self.jobs if job.before is not None)
+        known = client.groups(sizes) if client is not None else {}
         taken: set[Address] = set()
         self.jobs = [job for job in self.jobs if self._is_as_planned(job, known, taken)]
         machine = self.driver.machine(client)
@@ -179,7 +182,6 @@ class Batch:
         An address that stands in a batch twice has moved on for the second of them.
         """
         address, expected = job.live_address, job.change.expect_version
-        job.before = store.read(self.folders, address)
         live: str | None = None
         if job.before is not None:
             live = job.before.version(self.folders.key(), known.get(group_name(address), ()))
@@ -291,12 +293,10 @@ class Batch:
             return replace(_failed(job, error), version=self._version(machine, job))
 
     def _delete(self, machine: Machine, job: Job) -> None:
-        old = job.before.marker if job.before else None
         if machine.client is None:
             daemon.end_orphans(self.folders, job.group)
-        else:
-            timeout = rollout.stop_timeout(old)
-            rollout.take_down(machine, machine.client, job.group, timeout)
+        elif job.before is not None:
+            rollout.take_down(machine, machine.client, job.group, job.before.marker)
         store.remove(self.folders, job.group)
 
     def _version(self, machine: Machine, job: Job) -> str | None:
@@ -304,7 +304,7 @@ class Batch:
         if now is None:
             return None
         try:
-            processes = machine.processes(job.group, fresh=True)
+            processes = machine.processes(job.group, now.marker)
         except HrctlError:
             processes = ()  # the supervisord has gone: so have its processes
         return now.version(self.folders.key(), processes)

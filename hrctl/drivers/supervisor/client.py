@@ -6,9 +6,7 @@ import base64
 import http.client
 import os
 import socket
-import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -78,10 +76,6 @@ class Client:
         if username is not None:
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {pair}"
-        self._guard = threading.Lock()
-        self._seen: dict[str, list[Process]] = {}
-        self._seen_at = float("-inf")
-        self._seen_cost = 0.0
 
     def call(self, method: str, *parameters: Any, timeout: float = _TIMEOUT) -> Any:
         """Call ``supervisor.<method>``.
@@ -90,7 +84,10 @@ class Client:
             RpcFaultError: it was refused.
             UnreachableError: nothing answers, or not as supervisord does.
         """
-        request = dumps(parameters, f"supervisor.{method}").encode()
+        return self._request(f"supervisor.{method}", parameters, timeout)
+
+    def _request(self, method: str, parameters: tuple[Any, ...], timeout: float) -> Any:
+        request = dumps(parameters, method).encode()
         connection = _UnixConnection(self.path, timeout)
         try:
             connection.request("POST", "/RPC2", request, self._headers)
@@ -134,19 +131,21 @@ class Client:
         added, changed, removed = self.call("reloadConfig")[0]
         return Reload(frozenset(added), frozenset(changed), frozenset(removed))
 
-    def processes(self, *, fresh: bool = False) -> dict[str, list[Process]]:
-        """All processes by group, in the order of their names.
+    def processes(self) -> dict[str, list[Process]]:
+        """All processes by group, in the order of their names."""
+        return _by_group(self.call("getAllProcessInfo"))
 
-        Many threads wait for their groups at once. What one of them fetched serves the others for
-        a tenth of a second, or thrice as long as it took, so that supervisord has time to work.
+    def groups(self, replicas: Mapping[str, int]) -> dict[str, list[Process]]:
+        """The processes 0, 1, ... of these groups, as far as they are there; by group.
+
+        What is asked costs what it is about, however many other groups there are.
         """
-        with self._guard:
-            now = time.monotonic()
-            if fresh or now - self._seen_at > max(0.1, 3 * self._seen_cost):
-                self._seen = _by_group(self.call("getAllProcessInfo"))
-                self._seen_at = time.monotonic()
-                self._seen_cost = self._seen_at - now
-            return self._seen
+        names = [f"{group}:{index}" for group, count in replicas.items() for index in range(count)]
+        calls = [{"methodName": "supervisor.getProcessInfo", "params": [name]} for name in names]
+        if not calls:
+            return {}
+        rows = self._request("system.multicall", (calls,), _TIMEOUT)
+        return _by_group(row for row in rows if "faultCode" not in row)
 
 
 def _by_group(rows: Iterable[dict[str, Any]]) -> dict[str, list[Process]]:

@@ -230,7 +230,7 @@ def stop_all(client: Client) -> None:
     client.call("stopAllProcesses", False)
     deadline = time.monotonic() + _STOP_TIMEOUT
     while time.monotonic() < deadline:
-        groups = client.processes(fresh=True).values()
+        groups = client.processes().values()
         if all(one.state in HALTED for some in groups for one in some):
             return
         time.sleep(0.03)

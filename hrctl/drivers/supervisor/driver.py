@@ -135,7 +135,7 @@ class SupervisorDriver:
         found = list(store.every(self.folders))
         if not found and client is None:
             return
-        known: Known = client.processes(fresh=True) if client is not None else {}
+        known: Known = client.processes() if client is not None else {}
         key = self.folders.key() if found else b""
         for snapshot in found:
             marker = snapshot.marker
@@ -183,19 +183,16 @@ class SupervisorDriver:
         from hrctl.drivers.supervisor import store
 
         client = self.connect()
-        known: Known = client.processes(fresh=True) if client is not None else {}
-        missing = set()
-        for address in addresses:
-            snapshot = store.read(self.folders, address)
-            if snapshot is None:
-                missing.add(address)
-                continue
+        files = {address: store.read(self.folders, address) for address in addresses}
+        found = [snapshot for snapshot in files.values() if snapshot is not None]
+        known: Known = client.groups(dict(map(store.size, found))) if client is not None else {}
+        for snapshot in found:
             yield self._live(snapshot, known)
-        if missing and client is not None:
-            ours = list(store.every(self.folders))
-            yield from (
-                live for live in self._foreign(client, known, ours) if live.address in missing
-            )
+        if len(found) < len(files) and client is not None:
+            ours, every = list(store.every(self.folders)), client.processes()
+            for live in self._foreign(client, every, ours):
+                if files.get(live.address, live) is None:
+                    yield live
 
     def _live(self, snapshot: Snapshot, known: Known) -> Live:
         from hrctl.drivers.supervisor import state
@@ -283,5 +280,5 @@ class SupervisorDriver:
         from hrctl.drivers.supervisor import store
 
         client = self.connect()
-        known: dict[str, Any] = dict(client.processes(fresh=True)) if client is not None else {}
+        known: dict[str, Any] = dict(client.processes()) if client is not None else {}
         return list(self._foreign(client, known, list(store.every(self.folders))))

@@ -33,15 +33,17 @@ class Machine:
     leaving: dict[str, float] = field(default_factory=dict)  # groups on their way out: stopTimeout
     abandoned: threading.Event = field(default_factory=threading.Event)
 
-    def processes(self, group: str, *, fresh: bool = False) -> Sequence[Process]:
-        """The processes of a group; none where nothing runs."""
-        return () if self.client is None else self.client.processes(fresh=fresh).get(group, ())
+    def processes(self, group: str, marker: Marker) -> Sequence[Process]:
+        """The processes of a group that was made for `marker`; none where nothing runs."""
+        if self.client is None:
+            return ()
+        return self.client.groups({group: store.replicas_of(marker)}).get(group, ())
 
     def groups_by_pid(self) -> dict[int, str]:
         """Which group each running process leads a replica of."""
         if self.client is None:
             return {}
-        found = self.client.processes(fresh=True)
+        found = self.client.processes()
         return {one.pid: group for group, some in found.items() for one in some if one.pid}
 
     def pause(self, turn: int) -> None:
@@ -137,7 +139,7 @@ def _converge(machine: Machine, target: Target) -> None:
     if target.restart:
         _replace(machine, client, target, running=running)
     if not running:
-        halt(machine, client, target.group, stop_timeout(target.marker))
+        halt(machine, client, target.group, target.marker)
         return
     start(machine, client, target)
     watch(machine, target)
@@ -148,7 +150,7 @@ def _replace(machine: Machine, client: Client, target: Target, *, running: bool)
     group = target.old_group or target.group
     if running:
         _require_ports(machine, target)
-    take_down(machine, client, group, stop_timeout(target.old))
+    take_down(machine, client, group, target.old or target.marker)
     if group != target.group:
         store.remove(machine.folders, group)
     store.forget_starts(machine.folders, target.group)
@@ -166,7 +168,6 @@ def _uses(target: Target) -> list[PortUse]:
 
 def _start_all(client: Client, group: str) -> None:
     client.call("startProcessGroup", group, False)  # where supervisord has not, by autostart
-    client.processes(fresh=True)  # nobody may see it as it was before the start
 
 
 def watch(machine: Machine, target: Target) -> None:
@@ -174,16 +175,16 @@ def watch(machine: Machine, target: Target) -> None:
     Watch(target.address, target.marker, target.launch, machine, target.secrets).until_healthy()
 
 
-def stop_timeout(marker: Marker | None) -> float:
+def stop_timeout(marker: Marker) -> float:
     """How long its processes may take to end."""
-    return seconds(marker.body["spec"].get("stopTimeout", "10s")) if marker else 10.0
+    return seconds(marker.body["spec"].get("stopTimeout", "10s"))
 
 
 def _require_ports(machine: Machine, target: Target) -> None:
     """Every port but those that its own group holds now."""
     group = target.old_group or target.group
     mine: set[PortUse] = set()
-    if any(one.pid for one in machine.processes(group, fresh=True)) and target.old is not None:
+    if target.old is not None and any(one.pid for one in machine.processes(group, target.old)):
         spec = target.old.body["spec"]
         mine = set(port_uses(spec, spec.get("replicas", 1)))
     held = {(use.kind, use.number) for use in mine}
@@ -223,7 +224,7 @@ def add(client: Client, address: Address, group: str) -> None:
 
 def start(machine: Machine, client: Client, target: Target) -> None:
     """Start the replicas that do not run, after a look at their ports."""
-    found = {one.name: one for one in machine.processes(target.group, fresh=True)}
+    found = {one.name: one for one in machine.processes(target.group, target.marker)}
     spec = target.marker.body["spec"]
     idle = {
         replica
@@ -236,43 +237,43 @@ def start(machine: Machine, client: Client, target: Target) -> None:
     _start_all(client, target.group)
 
 
-def halt(machine: Machine, client: Client, group: str, timeout: float) -> None:
+def halt(machine: Machine, client: Client, group: str, marker: Marker) -> None:
     """Stop all processes of a group and wait until they have ended.
 
     Raises:
         HrctlError: HR091, where one does not end, not even when it is killed.
     """
-    machine.leaving[group] = timeout
+    machine.leaving[group] = stop_timeout(marker)
     try:
-        _settle(machine, client, group, lambda: None, timeout)
+        _settle(machine, client, group, lambda: None, marker)
     finally:
         del machine.leaving[group]
 
 
-def take_down(machine: Machine, client: Client, group: str, timeout: float) -> None:
+def take_down(machine: Machine, client: Client, group: str, marker: Marker) -> None:
     """Stop a group and let supervisord forget it; no error where it does not know it.
 
     Raises:
         HrctlError: HR091, where a process does not end.
     """
-    machine.leaving[group] = timeout
+    machine.leaving[group] = stop_timeout(marker)
     try:
-        _settle(machine, client, group, lambda: client.call("removeProcessGroup", group), timeout)
+        _settle(machine, client, group, lambda: client.call("removeProcessGroup", group), marker)
     finally:
         del machine.leaving[group]
 
 
 def _settle(
-    machine: Machine, client: Client, group: str, then: Callable[[], object], timeout: float
+    machine: Machine, client: Client, group: str, then: Callable[[], object], marker: Marker
 ) -> None:
     """Stop the group until nothing of it runs, and then do the rest.
 
-    A process that has just exited may be started again before the stop is heard, so it is said
-    until it holds.
+    A process that has just exited may be started again before the stop is heard, and a group that
+    was changed by hand may have more replicas than its marker says; so it is said until it holds.
     """
-    deadline = time.monotonic() + timeout + _STOP_SLACK
+    deadline = time.monotonic() + stop_timeout(marker) + _STOP_SLACK
     for turn in itertools.count():
-        processes = machine.processes(group, fresh=True)
+        processes = machine.processes(group, marker)
         live = [one for one in processes if one.state not in state.HALTED]
         try:
             if not live:
@@ -285,6 +286,7 @@ def _settle(
                 return  # it is not there: as wanted
             if fault.code != Code.STILL_RUNNING:
                 raise
+            client.call("stopProcessGroup", group, False)
         if time.monotonic() > deadline:
             who = ", ".join(f"process {one.pid}" for one in live)
             raise HrctlError.of(

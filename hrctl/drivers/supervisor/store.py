@@ -32,6 +32,16 @@ class Snapshot:
         return state.version(key, self.conf, self.launch, found)
 
 
+def size(snapshot: Snapshot) -> tuple[str, int]:
+    """The name of a group, and how many replicas it has."""
+    return group_name(snapshot.marker.address), replicas_of(snapshot.marker)
+
+
+def replicas_of(marker: Marker) -> int:
+    """How many replicas a Service has."""
+    return int(marker.body["spec"].get("replicas", 1))
+
+
 def read(folders: Folders, address: Address) -> Snapshot | None:
     """The files of this Service; None where hrctl has written none."""
     group = group_name(address)

@@ -79,7 +79,7 @@ def act(driver: SupervisorDriver, action: str, address: Address) -> None:
     machine = driver.machine(client)
     try:
         if action in {"stop", "restart"}:
-            rollout.halt(machine, client, group, rollout.stop_timeout(marker))
+            rollout.halt(machine, client, group, marker)
         if action in {"start", "restart"}:
             launch = launch_of(snapshot)
             hidden = _secrets(snapshot, launch)
@@ -103,9 +103,10 @@ def _secrets(snapshot: Snapshot, launch: Launch) -> tuple[str, ...]:
 
 def _replicas(driver: SupervisorDriver, snapshot: Snapshot) -> Iterator[tuple[int, Process | None]]:
     client = driver.connect()
-    group = group_name(snapshot.marker.address)
-    known = {one.name: one for one in client.processes().get(group, ())} if client else {}
-    for replica in range(snapshot.marker.body["spec"].get("replicas", 1)):
+    group, count = store.size(snapshot)
+    found = client.groups({group: count}).get(group, []) if client is not None else []
+    known = {one.name: one for one in found}
+    for replica in range(count):
         yield replica, known.get(str(replica))
 
 

@@ -63,7 +63,7 @@ class Watch:
         deadline = time.monotonic() + self._patience()
         due = 0.0
         for turn in itertools.count():
-            processes = self.machine.processes(group)
+            processes = self.machine.processes(group, self.marker)
             self._refuse_failed(processes, policy)
             up = [int(one.name) for one in processes if one.state in alive]
             if check is None:

@@ -197,7 +197,7 @@ class External:
         for path in (self.folder / "conf.d").iterdir():
             path.unlink()
         daemon.stop_all(self.client)
-        for group in self.client.processes(fresh=True):
+        for group in self.client.processes():
             self.client.call("removeProcessGroup", group)
         self.client.reload()
 

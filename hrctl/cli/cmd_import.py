@@ -27,10 +27,6 @@ def import_(
         typer.Argument(metavar="[SELECTOR]...", help="Only these.", show_default=False),
     ] = None,
     *,
-    into: Annotated[
-        str | None,
-        typer.Option("--into", metavar="REGISTRY", help="Declare them in this registry."),
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the manifests, write nothing.")
     ] = False,
@@ -42,7 +38,7 @@ def import_(
 
     Examples:
       hrctl import procs --dry-run
-      hrctl import procs --into acme/shop/prod
+      hrctl import procs
       hrctl import local Config
     """
     from hrctl.cli import importing
@@ -50,13 +46,16 @@ def import_(
     console = console_of(ctx)
     with Session(console) as session:
         wanted = [Selector(text) for text in selectors or ()]
-        found = importing.find(session, instance, wanted, into)
+        found, homeless = importing.find(session, instance, wanted)
         written = [] if dry_run else importing.write(session.project.root, found)
     if console.json_output:
-        console.json({"imported": [importing.as_json(one) for one in found]})
+        imported = [importing.as_json(one) for one in found]
+        console.json({"imported": imported, "left_out": homeless})
         return Exit.DONE
+    for address in homeless:
+        console.note(f"{address} is left out: registry {address.registry} is not declared")
     if not found:
-        console.note(f"{instance} has nothing that is not owned or declared")
+        console.note(f"{instance} has nothing that is to be imported")
         return Exit.DONE
     if dry_run:
         from hrctl.source.emit import dump

@@ -37,19 +37,20 @@ def find(
     session: Session,
     instance: str,
     selectors: Sequence[Selector] = (),
-    into: str | None = None,
-) -> list[Import]:
+) -> tuple[list[Import], list[Address]]:
     """What the instance has that nothing owns, as manifests; what is declared is left out.
+
+    A manifest keeps the address of the live thing, else it could not be adopted; so what lives in
+    a registry that is not declared is only named, in the second list.
 
     Args:
         session: of the project.
         instance: whose live things.
         selectors: only these; none means all.
-        into: the registry that they go to; None means the one that the driver says, or the root.
 
     Raises:
         HrctlError: HR153 for an instance that is not there, HR158 where its driver cannot tell
-            what is live, HR141 where `into` is not declared.
+            what is live.
     """
     if instance not in session.project.drivers:
         have = ", ".join(session.project.drivers)
@@ -57,32 +58,27 @@ def find(
             Diagnostic("HR153", f"no instance '{instance}' is configured", note=f"there are {have}")
         )
     tree = session.tree()
-    if into is not None and into not in tree.registries:
-        raise HrctlError.of("HR141", f"registry {into} is not declared")
     (driver,) = session.drivers([instance]).values()
-    found = []
+    found, homeless = [], []
     for live in _discover(driver, instance):
-        address = _address(tree, live.address, into)
+        address = live.address
         labels = (live.body.get("metadata") or {}).get("labels") or {}
         wanted = not selectors or any(one.matches(address, labels) for one in selectors)
-        if wanted and address not in tree.rows:
+        if not wanted or address in tree.rows:
+            continue
+        if address.registry not in tree.registries:
+            homeless.append(address)
+        else:
             path = _folder(tree, address) / f"{instance}.yaml"
             bound = tree.scopes[address.registry].driver(address.kind)
             found.append(Import(address, _document(live, address), path, bound))
-    return sorted(found, key=lambda one: one.address)
+    return sorted(found, key=lambda one: one.address), sorted(homeless)
 
 
 def _discover(driver: Driver, instance: str) -> Iterable[Live]:
     if not isinstance(driver, Importer):
         raise HrctlError.of("HR158", f"the driver of '{instance}' cannot tell what is live")
     return driver.discover()
-
-
-def _address(tree: Tree, address: Address, into: str | None) -> Address:
-    registry = into or address.registry
-    if registry not in tree.registries:
-        registry = next(iter(tree.registries))
-    return Address.of(registry, address.kind, address.name)
 
 
 def _folder(tree: Tree, address: Address) -> Path:

@@ -211,9 +211,11 @@ class _Loading:
         """The record of one registry, from the cache where it may be."""
         key = f"{self._files_key(paths)}:{above.digest}"
         plain = fresh(self._cached, folder or ".", key)
-        if plain is not None:
-            record = from_plain(plain)
-        else:
+        record = from_plain(plain) if plain is not None else None
+        if record is not None and not self._is_current(record):
+            self._before[folder] = record
+            record = None
+        if record is None:
             made = self._build(folder, above, paths)
             if made is None:
                 self._broken.add(folder)
@@ -228,6 +230,14 @@ class _Loading:
         scope = above.below(record.registry, record.path, record.handed)
         scopes[folder] = scope
         self._scopes.setdefault(record.path, scope)
+
+    def _is_current(self, record: Record) -> bool:
+        """Whether the files that it took documents from, those above included, are the same.
+
+        What it inherits may be, and yet stand at another place of a file that was edited.
+        """
+        files = self._sources.files
+        return all(files.get(path) == blob for path, blob in record.sources)
 
     def _note(self, record: Record, key: str, paths: Sequence[str]) -> None:
         """A record that was built just now: what checks it asks for, and whether it is kept."""

@@ -23,12 +23,9 @@ class Code(IntEnum):
     """The faults that hrctl knows how to answer."""
 
     BAD_NAME = 10
-    ALREADY_STARTED = 60
-    NOT_RUNNING = 70
     ALREADY_ADDED = 90
     STILL_RUNNING = 91
     CANT_REREAD = 92
-    SHUTDOWN_STATE = 6
 
 
 class RpcFaultError(Exception):

@@ -294,7 +294,8 @@ def dependencies(ctx: typer.Context, name: Name) -> int:
     console.data(str(address))
     for title, found in (("needs", needs), ("is needed by", users)):
         console.data(f"  {title}" + ("" if found else " nothing"))
-        console.lines(f"  {'  ' * far}{one}" for one, far in found)
+        for one, far in found:
+            console.data(f"  {'  ' * far}{one}")
     return Exit.DONE
 
 

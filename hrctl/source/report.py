@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -85,7 +86,8 @@ class Report:
             return False
         if self._texts is None:
             self._texts = [self._sources.text(path) for path in self._unread]
-        return any(one.wanted.encode() in text for text in self._texts)
+        word = re.compile(rb"(?<![-\w])" + re.escape(one.wanted.encode()) + rb"(?![-\w])")
+        return any(word.search(text) for text in self._texts)
 
     def _placed(self, one: Finding) -> Diagnostic:
         place, field = one.place, one.pointer

@@ -142,10 +142,11 @@ def test_all_faults_of_a_tree_are_told_in_one_run(folder: ProjectFolder) -> None
         files[f"{number}.yaml"] = content
         wanted += [one.replace("a.yaml", f"{number}.yaml") for one in BAD[name][1]]
     folder.write(files)
-    folder.write({"7.yaml": service("z", "dependsOn: [Service/b]\n")})
-    # "b" stands in the text of files that cannot be read, so Service/b may be declared there
+    folder.write({"6.yaml": service("y").replace("spec:\n  type: API", "spec: {}")})
+    folder.write({"7.yaml": service("z", "dependsOn: [Service/a]\n")})
+    # "a" stands in the text of files that cannot be read, so Service/a may be declared there
     assert folder.told() == [one for one in wanted if not one.endswith("HR045")]
-    folder.write({"7.yaml": service("z", "dependsOn: [Service/nowhere]\n")})
+    folder.write({"7.yaml": service("z", "dependsOn: [Service/api]\n")})
     assert folder.told() == [*wanted[:-1], "7.yaml:6:13 HR045"]
 
 

@@ -38,7 +38,8 @@ class Capabilities:
     `max_batch` changes go into one `apply` call; `max_parallel` such calls run at once. A driver
     that `renames` takes an UPDATE with a `previous_address`: the live thing keeps all that it holds
     and gets the new address (`expect_version` is the version under the old one). Where it does not,
-    a move is a CREATE of the new and then a DELETE of the old.
+    a move is a CREATE of the new and then a DELETE of the old. One that does
+    not `reveal` secrets keeps the references as they are, so that nobody asks for a key for it.
     """
 
     ownership: Ownership = Ownership.LEDGER
@@ -47,6 +48,7 @@ class Capabilities:
     max_parallel: int = 1
     immutable: frozenset[str] = frozenset()
     renames: bool = False
+    reveals: bool = True
 
 
 @dataclass(frozen=True, slots=True)

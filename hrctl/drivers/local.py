@@ -60,6 +60,7 @@ class LocalDriver:
         max_batch=1000,
         max_parallel=1,
         renames=True,
+        reveals=False,
     )
 
     @classmethod

@@ -96,7 +96,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         settled = settle_pending(ledger, drivers, held.lease)
         if settled:
             on_event(PendingSettled(tuple(settled)))
-        entries, secrets = _prepared(plan, ledger, run, decrypt)
+        entries, secrets = _prepared(plan, ledger, drivers, run, decrypt)
         record = RunRecord(
             run.id, run.who, _now(), None, plan.commit, plan.id, run.command, "running"
         )
@@ -129,7 +129,11 @@ def common_registry(changes: Sequence[Change]) -> str:
 
 
 def _prepared(
-    plan: Plan, ledger: Ledger, run: RunInfo, decrypt: reveal.Decrypt | None
+    plan: Plan,
+    ledger: Ledger,
+    drivers: Mapping[str, Driver],
+    run: RunInfo,
+    decrypt: reveal.Decrypt | None,
 ) -> tuple[dict[Address, Entry], reveal.RunSecrets]:
     """Step 4: the entries of what changes, and the way to every secret."""
     wanted = {change.address for change in plan.changes}
@@ -142,7 +146,8 @@ def _prepared(
     sources = {address: entries[address] for address in referred & entries.keys()}
     secrets = reveal.RunSecrets(run.environ, sources, decrypt)
     secrets.guard(plan.changes)
-    missing = secrets.missing(plan.changes)
+    keeping = {name for name, one in drivers.items() if not one.capabilities.reveals}
+    missing = secrets.missing(plan.changes, keeping)
     if missing:
         raise HrctlError(*missing)
     return entries, secrets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -93,10 +93,11 @@ class RunSecrets:
                 if key is not None:
                     self._sensitive.add(key)
 
-    def missing(self, changes: Iterable[Change]) -> list[Diagnostic]:
+    def missing(self, changes: Iterable[Change], keeping: Collection[str] = ()) -> list[Diagnostic]:
         """What is known already to be missing when these are applied, each thing once.
 
-        An output of a resource that the changes touch may still come.
+        An output of a resource that the changes touch may still come. The driver instances named
+        in `keeping` keep references to secrets as they are and need none of them.
         """
         listed = [change for change in changes if change.action not in LEDGER_ONLY]
         touched = {change.address for change in listed if change.action is not Action.DELETE}
@@ -107,7 +108,7 @@ class RunSecrets:
                 if key is not None and key[0] in touched:
                     continue
                 try:
-                    self._value(source, secrets=True)
+                    self._value(source, secrets=change.driver not in keeping)
                 except HrctlError as error:
                     one = error.diagnostics[0]
                     place = replace(
@@ -180,7 +181,7 @@ class RunSecrets:
         if self._decrypt is None:
             raise _missing(
                 "there is an encrypted value, and no key to open it with",
-                hint="name an identity file that one of its recipients belongs to",
+                hint="this version plans encrypted values, and cannot open them yet",
             )
         return str(self._remember(self._decrypt(source)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -23,10 +22,7 @@ from hrctl.reconcile.options import PlanOptions
 
 def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
     ctx: typer.Context,
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),
-    ] = None,
+    file: given.PlanFile = None,
     *,
     yes: given.Yes = False,
     target: given.Targets = None,
@@ -47,9 +43,8 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     Shows the plan and asks first. With FILE exactly that plan is carried out, and refused where
     the commit, the ledger or a live version has moved on since; the options that shape a plan then
     have nothing to say. A failure stops only what depends on it. The first Ctrl-C lets what
-    runs finish, the second leaves at once, and the next run settles what was pending.
-
-    Leaves with 6 where only a part was applied.
+    runs finish, the second leaves at once, and the next run settles what was pending. Leaves with
+    6 where only a part was applied.
 
     Examples:
       hrctl apply
@@ -60,25 +55,20 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     console = console_of(ctx)
     with Session(console) as session:
         require_commit(session)
-        if file is not None:
-            plan = _saved(session, file)
-        else:
-            plan = make_plan(
-                session,
-                PlanOptions(
-                    targets=given.selectors(target),
-                    excludes=given.selectors(exclude),
-                    refresh_only=refresh_only,
-                    adopt=adopt,
-                    overwrite=overwrite,
-                    keep_drift=keep_drift,
-                    cascade=cascade,
-                    force=given.forced(force),
-                    limits=given.limits(session.project.safety),
-                    allow_deletes=allow_deletes,
-                    allow_updates=allow_updates,
-                ),
-            )
+        wanted = PlanOptions(
+            targets=given.selectors(target),
+            excludes=given.selectors(exclude),
+            refresh_only=refresh_only,
+            adopt=adopt,
+            overwrite=overwrite,
+            keep_drift=keep_drift,
+            cascade=cascade,
+            force=given.forced(force),
+            limits=given.limits(session.project.safety),
+            allow_deletes=allow_deletes,
+            allow_updates=allow_updates,
+        )
+        plan = make_plan(session, wanted) if file is None else _saved(session, file)
         return carry_out(session, plan, "Apply these changes?", yes, parallelism, context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -49,13 +50,10 @@ def graph(
     depends on.
 
     Examples:
-      hrctl graph
       hrctl graph acme/payments
       hrctl graph --format dot | dot -Tsvg > graph.svg
       hrctl graph --format mermaid Service
     """
-    from hrctl.cli.render import graph as drawing
-
     console = console_of(ctx)
     wanted = [Selector(text) for text in selectors or ()]
     with Session(console) as session:
@@ -74,11 +72,19 @@ def graph(
     if console.json_output:
         nodes = [{"address": a, "needs": list(needs)} for a, needs in sorted(edges.items())]
         console.json({"nodes": nodes})
-    elif form is Format.DOT:
-        console.data("\n".join(drawing.dot_lines(edges)))
-    elif form is Format.MERMAID:
-        console.data("\n".join(drawing.mermaid_lines(edges)))
     else:
-        boxes = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        console.data("\n".join(drawing.tree_lines(edges, levels, width=console.width, boxes=boxes)))
+        console.lines(_drawn(form, edges, levels, console.width))
     return Exit.DONE
+
+
+def _drawn(
+    form: Format, edges: Mapping[Address, tuple[Address, ...]], levels: dict[str, str], width: int
+) -> Iterator[str]:
+    from hrctl.cli.render import graph as drawing
+
+    if form is Format.DOT:
+        return drawing.dot_lines(edges)
+    if form is Format.MERMAID:
+        return drawing.mermaid_lines(edges)
+    boxes = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return drawing.tree_lines(edges, levels, width=width, boxes=boxes)

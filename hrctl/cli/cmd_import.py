@@ -42,6 +42,7 @@ def import_(
       hrctl import local Config
     """
     from hrctl.cli import importing
+    from hrctl.source.emit import dump
 
     console = console_of(ctx)
     with Session(console) as session:
@@ -58,8 +59,6 @@ def import_(
         console.note(f"{instance} has nothing that is to be imported")
         return Exit.DONE
     if dry_run:
-        from hrctl.source.emit import dump
-
         console.data("---\n".join(dump(one.document) for one in found))
     else:
         for path in written:

@@ -85,16 +85,19 @@ def init(
         )
     files = {path: _with_modeline(path, data) for path, data in files.items()}
     written = [*_write(here, files), *_write_schemas(here)]
-    ignore = _ignore_state(here)
-    committed = _commit(console, here, [*written, ignore]) if git else None
-    if console.json_output:
-        console.json({"written": [str(path) for path in [*written, ignore]], "commit": committed})
-    else:
-        console.data(f"Wrote {len(written) + 1} files.")
-        if committed:
-            console.data(f"Made a git repository with them in its first commit, {committed}.")
-        console.note("`hrctl plan` shows what an apply would do.")
+    written.append(_ignore_state(here))
+    _tell(console, written, _commit(console, here, written) if git else None)
     return Exit.DONE
+
+
+def _tell(console: Console, written: list[Path], commit: str | None) -> None:
+    if console.json_output:
+        console.json({"written": [str(path) for path in written], "commit": commit})
+        return
+    console.data(f"Wrote {len(written)} files.")
+    if commit:
+        console.data(f"Made a git repository with them in its first commit, {commit}.")
+    console.note("`hrctl plan` shows what an apply would do.")
 
 
 def _examples() -> dict[str, Path]:

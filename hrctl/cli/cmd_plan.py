@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,21 +19,13 @@ from hrctl.reconcile.options import PlanOptions
 def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Save the plan, for `hrctl apply FILE`."),
-    ] = None,
+    out: given.Out = None,
     target: given.Targets = None,
     exclude: given.Excludes = None,
     detailed_exitcode: given.DetailedExitcode = False,
     refresh_only: given.RefreshOnly = False,
     offline: given.Offline = False,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="REV", help="What changed in the declarations since this commit."
-        ),
-    ] = None,
+    since: given.Since = None,
     context: given.Context = 0,
     adopt: given.Adopt = False,
     overwrite: given.Overwrite = False,
@@ -72,13 +63,17 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
             allow_deletes=allow_deletes,
             allow_updates=allow_updates,
         )
-        if since is None:
-            found = make_plan(session, wanted)
-        else:
-            from hrctl.cli.since import plan_since
-
-            found = plan_since(session, since, wanted)
+        found = _made(session, wanted, since)
         return _finish(ctx, found, out, context, detailed=detailed_exitcode)
+
+
+def _made(session: Session, wanted: PlanOptions, since: str | None) -> Plan:
+    """The plan against ledger and live systems, or against an earlier commit."""
+    if since is None:
+        return make_plan(session, wanted)
+    from hrctl.cli.since import plan_since
+
+    return plan_since(session, since, wanted)
 
 
 def _finish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -77,6 +78,20 @@ DetailedExitcode = Annotated[
 Parallelism = Annotated[
     int | None,
     typer.Option("--parallelism", min=1, metavar="N", help="Work on up to N at once (10)."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Save the plan, for `hrctl apply FILE`."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="REV", help="What changed in the declarations since this commit."
+    ),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

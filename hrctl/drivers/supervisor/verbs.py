@@ -126,7 +126,7 @@ def health_reports(
     for address in addresses:
         snapshot = store.read(driver.folders, address)
         if snapshot is None:
-            yield HealthReport(address, "FAILED", detail="it is not there")
+            yield HealthReport(address, "MISSING", detail="it is not there")
             continue
         wanted = snapshot.marker.body["spec"].get("state", "RUNNING")
         found = list(_replicas(driver, snapshot))

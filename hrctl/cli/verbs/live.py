@@ -53,10 +53,11 @@ def statuses(session: Session, tree: Tree, addresses: Sequence[Address]) -> dict
         except HrctlError as error:
             for one in error.diagnostics:
                 session.console.note(str(one))
-    return {address: _word(each) for address, each in found.items()}
+    return {address: summarised(each) for address, each in found.items()}
 
 
-def _word(replicas: list[str]) -> str:
+def summarised(replicas: list[str]) -> str:
+    """The word that all replicas agree on, else how many are well."""
     counts = Counter(replicas)
     if len(counts) == 1:
         return replicas[0]

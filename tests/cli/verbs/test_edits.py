@@ -130,7 +130,7 @@ def test_apply_takes_just_this(shell: Shell) -> None:
     shell.hrctl("service", "stop", "worker", "--commit", "--apply", "--yes", "-q")
     live = shell.json("get", "acme/shop/dev:Service/worker")
     assert live["body"]["spec"]["state"] == "STOPPED"
-    assert shell.fails("plan", "--detailed-exitcode") == 2
+    assert shell.fails("plan", "--detailed-exitcode", "--debug") == 2, shell.err
     assert "2 to change" in shell.out
     assert shell.fails("service", "start", "worker", "--apply") == 1
     assert "HR129" in shell.err

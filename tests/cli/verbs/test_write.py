@@ -138,3 +138,10 @@ def test_a_registry_is_deleted_from_what_is_live(shell: Shell) -> None:
     arguments = ["registry", "delete", "dev", "--cascade", "--commit", "--apply", "--yes"]
     assert shell.fails(*arguments) == 4
     assert "HR121" in shell.err  # mailer is protected
+
+
+def test_an_apply_of_the_removal_takes_what_was_in_it(shell: Shell) -> None:
+    shell.hrctl("apply", "--yes")
+    shell.hrctl("registry", "delete", "prod", "--cascade", "--commit", "--apply", "--yes")
+    assert "acme/shop/prod" not in shell.hrctl("get")
+    assert "acme/shop/dev:Service/worker" in shell.out

@@ -99,10 +99,21 @@ def last_word(tree: Tree, record: Record, index: int, path: str) -> tuple[Place,
             if lookup(dict(layer.value), path, _ABSENT) is not _ABSENT:
                 inner = path.removeprefix("/spec")
                 within = layer.prefix + inner if path != inner else path
-                return layer.place, within, layer.name
+                return layer.place, _as_written(tree, layer.place, within), layer.name
         if not path:
             return record.places(index)[0], "", "document"
         path = path.rpartition("/")[0]
+
+
+def _as_written(tree: Tree, place: Place, path: str) -> str:
+    """Undo `desugar`: ``value: {valueFrom: X}`` may stand in the document as ``valueFrom: X``."""
+    written = dict(tree.document(place).value)
+    if lookup(written, path, _ABSENT) is not _ABSENT:
+        return path
+    short = path.replace("/value/valueFrom", "/valueFrom", 1)
+    if short == path and path.endswith("/value"):
+        short = f"{path}From"
+    return path if lookup(written, short, _ABSENT) is _ABSENT else short
 
 
 def origin(tree: Tree, address: Address, path: str) -> Span | None:

@@ -219,6 +219,9 @@ def test_references_are_resolved_and_secrets_stay_references(folder: ProjectFold
     app: Any = tree.resource(Address("acme:Config/app")).body["spec"]["entries"]
     assert app["COPY"]["value"] == 9, "a number where a number is wanted"
     assert app["TOKEN"]["value"]["valueFrom"].keys() == {"age"}
+    places = {one.pointer: str(one.span) for one in tree.explain(Address("acme:Config/app"))}
+    assert places["/spec/entries/TOKEN/value"] == "a.yaml:11:7"
+    assert places["/spec/entries/COPY/value"] == "a.yaml:16:38"
 
 
 def test_a_patch_of_a_value_replaces_a_reference(folder: ProjectFolder) -> None:

@@ -83,6 +83,7 @@ class Tree:
         self.links: dict[Address, list[Link]] = {}
         self._index = {one.path: one for one in records}
         self._resources: dict[Address, Resource] = {}
+        self._numbers: dict[str, dict[str, int]] = {}  # by registry, as they are asked for
 
     @cached_property
     def digest(self) -> str:
@@ -138,11 +139,13 @@ class Tree:
 
     def where(self, address: Address) -> Where:
         """Where the row of a resource is; KeyError where it is not declared."""
-        record = self._index[address.registry]
-        try:
-            return Where(record, record.addresses.index(address))
-        except ValueError:
-            raise KeyError(address) from None
+        path = address.registry
+        record = self._index[path]
+        numbers = self._numbers.get(path)
+        if numbers is None:
+            numbers = {one: index for index, one in enumerate(record.addresses)}
+            self._numbers[path] = numbers
+        return Where(record, numbers[address])
 
     def document(self, place: Place) -> Document:
         """The document at a place."""

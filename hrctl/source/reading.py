@@ -20,9 +20,9 @@ from hrctl.model.values import canonical, digest_bytes
 from hrctl.source import git
 from hrctl.source.cache import pack
 from hrctl.source.chunks import Chunk, split
-from hrctl.source.parse import decode, parse_chunk
 
 PARALLEL_FROM: Final = 200  # files; below, starting processes costs more than it brings
+_HEAD: Final = re.compile(r"(?:(?:---|%[^\n]*)?[ \t]*(?:#[^\n]*)?\r?\n)*")
 _BATCH: Final = 100
 _STALE_FLAG: Final = "HR032"  # depends on the day, so it is told apart from what is cached
 _OURS: Final = "hrctl.dev/"
@@ -106,6 +106,8 @@ def parse_one(
     path: str, data: bytes, known: Mapping[str, Row]
 ) -> tuple[list[Row], list[Diagnostic]]:
     """The rows of one file, without those of its documents that have errors, and all errors."""
+    from hrctl.source.parse import decode  # imports PyYAML, which a second run does not need
+
     text, found = decode(data, path)
     if text is None:
         return [], found
@@ -114,7 +116,7 @@ def parse_one(
         text_digest = digest_bytes(chunk.text.encode("utf-8", "surrogatepass"))
         before = known.get(text_digest)
         if before is not None:
-            rows.append([number, chunk.line, *before[2:]])
+            rows.append([number, first_line(chunk), *before[2:]])
             continue
         row, problems = _parse_document(path, number, chunk, text_digest)
         found += problems
@@ -123,9 +125,17 @@ def parse_one(
     return rows, found
 
 
+def first_line(chunk: Chunk) -> int:
+    """The line that a document's first field stands on, behind marker and comments."""
+    match = _HEAD.match(chunk.text)
+    return chunk.line + (chunk.text.count("\n", 0, match.end()) if match else 0)
+
+
 def _parse_document(
     path: str, number: int, chunk: Chunk, text_digest: str
 ) -> tuple[Row | None, list[Diagnostic]]:
+    from hrctl.source.parse import parse_chunk
+
     value, found = parse_chunk(chunk, path)
     if value is None or found:
         return None, [] if _is_foreign(chunk.text, found) else found
@@ -142,7 +152,7 @@ def _parse_document(
     except ValueError:
         summary = "a number that is infinite or not one has no place in a manifest"
         return None, [diagnostic(path, chunk, ("", "HR022", summary))]
-    return [number, chunk.line, text_digest, digest, complete, value], []
+    return [number, first_line(chunk), text_digest, digest, complete, value], []
 
 
 def _is_foreign(text: str, found: Sequence[Diagnostic]) -> bool:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from hrctl.diagnostics import Diagnostic, HrctlError, Related, SafetyError, Severity, Span
+from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
 from hrctl.model.values import Json, digest
@@ -68,7 +68,7 @@ def from_json(text: str | bytes) -> Plan:
     """Read a saved plan.
 
     Raises:
-        SafetyError: HR123, where another version of hrctl wrote it; HR124, where it is cut short
+        HrctlError: HR123, where another version of hrctl wrote it; HR124, where it is cut short
             or was altered.
     """
     try:
@@ -79,7 +79,7 @@ def from_json(text: str | bytes) -> Plan:
         raise _damaged("is no plan of hrctl")
     version = content["format_version"]
     if version != FORMAT_VERSION:
-        raise SafetyError.of(
+        raise HrctlError.of(
             "HR123",
             f"the plan file has format version {version}, this hrctl reads {FORMAT_VERSION}",
             hint="make the plan with the same hrctl that applies it",
@@ -315,4 +315,4 @@ def _addresses(items: Iterable[str]) -> tuple[Address, ...]:
 
 
 def _damaged(what: str) -> HrctlError:
-    return SafetyError.of("HR124", f"the plan file {what}", hint="make the plan again")
+    return HrctlError.of("HR124", f"the plan file {what}", hint="make the plan again")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hrctl.diagnostics import Diagnostic, Related, SafetyError, Severity, Span
+from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
 from hrctl.model.planfile import FORMAT_VERSION, from_json, summary, to_json
@@ -129,8 +129,9 @@ def test_layout_and_order_do_not_count() -> None:
 
 
 def code_of(text: str | bytes) -> str:
-    with pytest.raises(SafetyError) as raised:
+    with pytest.raises(HrctlError) as raised:
         from_json(text)
+    assert raised.value.exit_code == 1
     (found,) = raised.value.diagnostics
     return found.code
 

@@ -288,6 +288,8 @@ def _other(line: Any, field: str, schemas: list[Schema]) -> dict[str, Any]:
     wanted = _WANTED.get(line["type"])
     if line["type"] == "is_instance_of":  # a `Form`, which tells what it wants
         wanted = line["ctx"]["class"]
+    if line["type"] == "value_error":  # a validator of a driver's config says it in its own words
+        return {"code": "HR024", "summary": f"{field}: {line['ctx']['error']}"}
     if wanted is None:
         return {"code": "HR024", "summary": f"{field}: {str(line['msg']).lower()}"}
     hint = None

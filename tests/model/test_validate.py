@@ -163,6 +163,14 @@ def test_any_model_can_be_checked_at_its_place() -> None:
     assert (problem.path, problem.code) == ("/spec/drivers/x/port", "HR024")
 
 
+def test_a_rule_of_a_driver_is_told_in_its_own_words() -> None:
+    from hrctl.drivers.supervisor.config import SupervisorConfig
+
+    config = {"mode": "external"}
+    (problem,) = check_model(SupervisorConfig, config, ("spec", "drivers", "x"))
+    assert problem.summary.endswith(": mode external needs socket and configDir")
+
+
 def enumerations(name: str) -> Iterator[tuple[tuple[str, ...], str, list[str]]]:
     """Path within mappings, and values, of every enumerated field of a kind."""
     from hrctl.model.kinds import kind

@@ -53,10 +53,11 @@ class Console:
         self.data("\n".join(lines))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Write a result as a table."""
+        """Write a result as a table; where a program reads it, and no COLUMNS is set, uncut."""
         from hrctl.cli.render.table import table_lines
 
-        self.lines(table_lines(heads, rows, width=self.width, paint=self.brush(sys.stdout)))
+        width = self.width if self._columns or sys.stdout.isatty() else sys.maxsize
+        self.lines(table_lines(heads, rows, width=width, paint=self.brush(sys.stdout)))
 
     def document(self, value: dict[str, Json]) -> None:
         """Write a result as a YAML document."""

@@ -45,3 +45,10 @@ def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     console.detail("told")
     console.error("error")
     assert capsys.readouterr().err.split() == ["note", "told", "error"]
+
+
+def test_a_table_that_a_program_reads_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    Console({}).table(["A", "B"], [["a", "b" * 200]])
+    assert "b" * 200 in capsys.readouterr().out
+    Console({"COLUMNS": "40"}).table(["A", "B"], [["a", "b" * 200]])
+    assert "b..." in capsys.readouterr().out

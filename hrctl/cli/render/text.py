@@ -62,7 +62,7 @@ def plan_lines(
     groups: dict[str, list[Change]] = {}
     for change in plan.pending:
         groups.setdefault(change.address.registry, []).append(change)
-    writer = _Writer(width, context, paint)
+    writer = _Writer(width, context, paint, destroy=plan.destroy)
     for registry in sorted(groups):
         yield paint(registry, "bold")
         for change in groups[registry]:
@@ -98,7 +98,8 @@ def count(number: int, noun: str) -> str:
 class _Writer:
     """Lays out one change after another; secrets are numbered across all of them."""
 
-    def __init__(self, width: int, context: int, paint: Paint) -> None:
+    def __init__(self, width: int, context: int, paint: Paint, *, destroy: bool = False) -> None:
+        self.destroy = destroy
         self.width = width
         self.context = context
         self.paint = paint
@@ -125,6 +126,8 @@ class _Writer:
         start = f"  {sign} {label}{gap}"
         painted = f"  {self.paint(sign, style)} {self.paint(label, 'bold')}{gap}"
         reason = change.reason.value
+        if self.destroy and change.reason is Reason.UNDECLARED:
+            reason = "destroy"  # it may well be declared: that it goes is what was asked for
         if change.note:
             yield f"{painted}{reason} ({printable(change.note)})"
             return

@@ -201,3 +201,10 @@ def test_a_move_names_where_it_comes_from() -> None:
         previous_address=Address("acme/old:Service/api"),
     )
     assert list(plan_lines(plan(moved)))[2] == "      moved from             acme/old:Service/api"
+
+
+def test_what_a_destroy_takes_away_is_not_called_undeclared() -> None:
+    gone = change("acme:Config/app", Action.DELETE, Reason.UNDECLARED)
+    assert list(plan_lines(plan(gone)))[1] == "  - Config/app               undeclared"
+    destroyed = replace(plan(gone), destroy=True)
+    assert list(plan_lines(destroyed))[1] == "  - Config/app               destroy"

@@ -46,6 +46,7 @@ DONE: Final = {
 }
 _RUNNING_LINES: Final = 8
 _TOLD_ONE_BY_ONE: Final = 40  # a terminal shows so many finished changes; of more, only failures
+_MOST: Final = 20  # the summary names so many that were cut off before they began
 _BAR: Final = 24
 
 
@@ -192,8 +193,11 @@ def report_lines(report: Report, *, width: int, brush: Paint) -> Iterator[str]:
         if not results:
             continue
         yield brush(f"{title}:", "bold")
-        size = max(columns(one.address) for one in results)
-        for one in results:
+        told = results
+        if not any(one.error or one.because for one in results):  # cut off: the plan has them all
+            told = results[:_MOST]
+        size = max(columns(one.address) for one in told)
+        for one in told:
             why = ""
             if one.error is not None:
                 why = f"{one.error.code} {one.error.summary}"
@@ -205,6 +209,8 @@ def report_lines(report: Report, *, width: int, brush: Paint) -> Iterator[str]:
                 yield f"      {why}"
             else:
                 yield line
+        if len(told) < len(results):
+            yield f"  and {len(results) - len(told)} more: see `hrctl plan`"
         yield ""
     parts = [f"{len(report.of('done'))} done"]
     parts += [f"{len(failed)} failed"] if failed else []

@@ -143,3 +143,14 @@ def test_the_summary_says_what_was_done_failed_and_not_tried() -> None:
         "",
         "Apply partial: 1 done, 1 failed, 1 not tried, in 2.0 s.",
     ]
+
+
+def test_the_summary_of_a_run_cut_off_stays_short() -> None:
+    results = tuple(finished(number, "not-tried").result for number in range(9000))
+    lines = list(report_lines(Report("r", "interrupted", results, 2.0), width=80, brush=plain))
+    assert len(lines) == 24
+    assert lines[21:] == [
+        "  and 8980 more: see `hrctl plan`",
+        "",
+        "Apply interrupted: 0 done, 9000 not tried, in 2.0 s.",
+    ]

@@ -26,12 +26,8 @@ def test_replicas_come_together(replicas: list[str], word: str) -> None:
 
 
 def test_a_driver_that_does_not_answer_hides_no_other(shell: Shell) -> None:
-    project = shell.read("hrctl.yaml")
-    shell.write(
-        "hrctl.yaml",
-        project
-        + "spec: {drivers: {far: {type: supervisor, mode: external, socket: /no/such, configDir: /no}}}\n",
-    )
+    far = "{type: supervisor, mode: external, socket: /no/such, configDir: /no}"
+    shell.write("hrctl.yaml", shell.read("hrctl.yaml") + f"spec: {{drivers: {{far: {far}}}}}\n")
     registry = shell.read("shop/prod/registry.yaml")
     shell.write(
         "shop/prod/registry.yaml",

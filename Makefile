@@ -80,7 +80,7 @@ lint: $(DEV) ## check style, types, layers and the examples
 
 .PHONY: bench
 bench: $(DEV) ## measure, and print a table (BENCH_FLAGS=--quick)
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/bench/run.py $(BENCH_FLAGS)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.bench.run $(BENCH_FLAGS)
 
 # ---- what is generated --------------------------------------------------------------------------
 

@@ -85,10 +85,10 @@ def tree(root: Path, resources: int) -> None:
             text = registry(parts[depth], level, config=level == "ENVIRONMENT")
             (path / "registry.yaml").write_text(text)
     for number in range(files):
-        folder = root / folders[min(number // FILES_PER_TENANT, len(folders) - 1)]
+        place = root / folders[min(number // FILES_PER_TENANT, len(folders) - 1)]
         start = number * PER_FILE
         text = "".join(service(n) for n in range(start, start + PER_FILE))
-        (folder / f"services-{number}.yaml").write_text(text)
+        (place / f"services-{number}.yaml").write_text(text)
     (root / "hrctl.yaml").write_text(
         "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: bench}\n"
     )

@@ -1,6 +1,6 @@
 """`make bench`: how long hrctl takes, beside what the same work costs otherwise.
 
-    python tests/bench/run.py [--quick] [--no-terraform] [--keep DIR]
+    python -m tests.bench.run [--quick] [--no-terraform] [--keep DIR]
 
 Every row compares commands that ran in turn in this run; quote the ratios, not the seconds.
 """
@@ -14,13 +14,11 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import generate
-from measure import Run, median, once, paired
+from tests.bench import generate
+from tests.bench.measure import Run, median, once, paired
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
@@ -253,7 +251,7 @@ def main() -> None:
     table = Table()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="hrctl-bench-"))
     folder.mkdir(parents=True, exist_ok=True)
-    rows = {
+    rows: dict[str, Callable[[], None]] = {
         "startup": lambda: startup(table),
         "quickstart": lambda: quickstart(table, folder),
         "10k": lambda: ten_thousand(table, folder, terraform, 10_000 // scale),

@@ -15,6 +15,7 @@ from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.planning import make_plan, require_commit, show_drift_kept, show_plan, tell_findings
 from hrctl.cli.session import Session
+from hrctl.diagnostics import HrctlError
 from hrctl.model.plan import Plan
 from hrctl.reconcile.events import Report
 from hrctl.reconcile.options import PlanOptions
@@ -41,10 +42,10 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     """Make the live systems as declared.
 
     Shows the plan and asks first. With FILE exactly that plan is carried out, and refused where
-    the commit, the ledger or a live version has moved on since; the options that shape a plan then
-    have nothing to say. A failure stops only what depends on it. The first Ctrl-C lets what
-    runs finish, the second leaves at once, and the next run settles what was pending. Leaves with
-    6 where only a part was applied.
+    the commit, the ledger or a live version has moved on since; options that shape a plan go with
+    the `hrctl plan` that saves it. A failure stops only what depends on it. The first Ctrl-C lets
+    what runs finish, the second leaves at once, and the next run settles what was pending. Leaves
+    with 6 where only a part was applied.
 
     Examples:
       hrctl apply
@@ -68,7 +69,7 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
             allow_deletes=allow_deletes,
             allow_updates=allow_updates,
         )
-        plan = make_plan(session, wanted) if file is None else _saved(session, file)
+        plan = make_plan(session, wanted) if file is None else _saved(session, file, wanted)
         return carry_out(session, plan, "Apply these changes?", yes, parallelism, context)
 
 
@@ -108,11 +109,17 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
         return carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
 
 
-def _saved(session: Session, file: Path) -> Plan:
-    """A plan from its file, if all that it was made from is still so."""
+def _saved(session: Session, file: Path, wanted: PlanOptions) -> Plan:
+    """A plan from its file, if all that it was made from is still so, and nothing else is asked."""
     from hrctl.cli import planfiles
     from hrctl.reconcile import staleness
 
+    if wanted != PlanOptions(limits=wanted.limits):
+        raise HrctlError.of(
+            "HR145",
+            f"options that shape a plan cannot change the saved plan {file}",
+            hint="give them to `hrctl plan --out`, which makes the plan",
+        )
     plan = planfiles.read(file)
     staleness.check(
         plan,

@@ -90,7 +90,7 @@ def forget(
 ) -> int:
     """Drop entries from the ledger; nothing live is touched.
 
-    What is forgotten and still declared is seen as live without an owner by the next plan.
+    What is still declared and bears our mark, the next apply takes into the ledger again.
 
     Examples:
       hrctl state forget acme/shop/prod:Service/api

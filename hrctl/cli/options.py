@@ -27,7 +27,7 @@ Excludes = Annotated[
     typer.Option(
         "--exclude",
         metavar="SELECTOR",
-        help="Not these, nor what needs them.",
+        help="Not these, nor what cannot be done without them.",
         autocompletion=complete_selector,
     ),
 ]

@@ -6,7 +6,6 @@ have errors the files are put back as they were.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,22 +158,22 @@ def _git(session: Session, *arguments: str) -> str:
     Raises:
         HrctlError: HR066, where it fails.
     """
-    done = subprocess.run(  # noqa: S603 - a fixed program, paths behind --
-        ["git", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", *arguments],  # noqa: S607 - as PATH has it
-        cwd=session.project.root,
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+    from git import Git, GitCommandError  # imports for longer than most commands run
+
+    command = ["git", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", *arguments]
+    try:
+        output: str = Git(session.project.root).execute(command, strip_newline_in_stdout=False)
+    except GitCommandError as error:
+        # GitPython quotes both streams in its own layout
+        said = f"{error.stderr}\n{error.stdout}".replace("stderr: ", "").replace("stdout: ", "")
+        lines = [line.strip(" '") for line in said.splitlines() if line.strip(" '")]
+        reason = (lines or ["no reason given"])[-1].removeprefix("fatal: ")
         raise HrctlError.of(
             "HR066",
-            f"git {arguments[0]} failed: {said[-1].removeprefix('fatal: ')}",
+            f"git {arguments[0]} failed: {reason}",
             hint="the files are changed; commit them by hand",
-        )
-    return done.stdout
+        ) from error
+    return output
 
 
 def _apply(console: Console, wish: Wish) -> int:

@@ -12,6 +12,7 @@ from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.planning import make_plan, show_drift_kept, show_plan, tell_findings
 from hrctl.cli.session import Session
+from hrctl.diagnostics import HrctlError
 from hrctl.model.plan import Change, Plan, Reason
 from hrctl.reconcile.options import PlanOptions
 
@@ -63,14 +64,20 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
             allow_deletes=allow_deletes,
             allow_updates=allow_updates,
         )
-        found = _made(session, wanted, since)
+        found = _made(session, wanted, since, out)
         return _finish(ctx, found, out, context, detailed=detailed_exitcode)
 
 
-def _made(session: Session, wanted: PlanOptions, since: str | None) -> Plan:
+def _made(session: Session, wanted: PlanOptions, since: str | None, out: Path | None) -> Plan:
     """The plan against ledger and live systems, or against an earlier commit."""
     if since is None:
         return make_plan(session, wanted)
+    if out is not None:
+        raise HrctlError.of(
+            "HR145",
+            "--since and --out do not go together: what changed since a commit cannot be applied",
+            hint="leave out --since to save a plan, or take its -o json",
+        )
     from hrctl.cli.since import plan_since
 
     return plan_since(session, since, wanted)

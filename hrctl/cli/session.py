@@ -35,6 +35,7 @@ class Session:
         self.console = console
         self._open = ExitStack()
         self._loaded: dict[str | None, load.Loaded] = {}
+        self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
 
     def __enter__(self) -> Self:
@@ -59,7 +60,7 @@ class Session:
         return self._loaded[revision]
 
     def tree(self, revision: str | None = None) -> Tree:
-        """The tree of a project without errors; warnings are told.
+        """The tree of a project without errors; warnings are told, once.
 
         Raises:
             InvalidTree: with everything that was found.
@@ -67,9 +68,10 @@ class Session:
         loaded = self.load(revision)
         if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
             raise InvalidTree(loaded.files, *loaded.diagnostics)
-        if loaded.diagnostics and not self.console.quiet:
+        if loaded.diagnostics and not self.console.quiet and revision not in self._told:
             from hrctl.cli.render.diagnostics import report
 
+            self._told.add(revision)
             report(self.console, loaded.diagnostics, self.read_line, files=loaded.files)
         return loaded.tree
 

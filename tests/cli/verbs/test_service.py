@@ -116,12 +116,15 @@ def test_logs_are_followed(shell: Shell) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as following:
-        assert following.stdout is not None
-        assert "up as" in following.stdout.readline()
-        shell.hrctl("service", "restart", "web")
-        assert f"up as {pid(shell)}" in following.stdout.readline()
-        following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=20) == 130
+        try:
+            assert following.stdout is not None
+            assert "up as" in following.stdout.readline()
+            shell.hrctl("service", "restart", "web")
+            assert f"up as {pid(shell)}" in following.stdout.readline()
+            following.send_signal(signal.SIGINT)
+            assert following.wait(timeout=20) == 130
+        finally:
+            following.kill()
 
 
 def test_a_driver_that_runs_nothing_says_so(shell: Shell) -> None:

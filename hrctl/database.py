@@ -178,7 +178,7 @@ class Database:
     def _make_folder(self) -> None:
         folder = self.path.parent
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)  # another process may be as quick
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
     @staticmethod

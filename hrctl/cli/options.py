@@ -27,7 +27,7 @@ Excludes = Annotated[
     typer.Option(
         "--exclude",
         metavar="SELECTOR",
-        help="Not these, nor what cannot be done without them.",
+        help="Not these, nor what depends on a change of theirs.",
         autocompletion=complete_selector,
     ),
 ]

@@ -108,7 +108,7 @@ class Selection:
             if one not in self._declared and one in self._entries:
                 blocked: Iterable[Address] = self._entries[one].depends_on
                 blocked = (other for other in blocked if other not in self._declared)
-            elif one in self._declared and one not in self._entries:
+            elif one in self._declared:  # a value of it may be what has changed for them
                 blocked = self._desired.dependents(one)
             else:
                 continue  # it is there and stays there: nothing else has to wait

@@ -85,7 +85,7 @@ class Cache:
     def _open(self) -> sqlite3.Connection:
         folder = self._path.parent
         if not folder.exists():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / ".gitignore").write_text("*\n")
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=2)
         try:

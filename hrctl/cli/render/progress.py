@@ -78,8 +78,11 @@ def plain_lines(console: Console) -> Iterator[Listener]:
         if isinstance(event, PendingSettled):
             console.note(_settled(event))
         elif isinstance(event, ChangeFinished):
+            done = event.result.result == "done"
+            if done and event.change.action is Action.NOOP:
+                return  # only the ledger was brought up to date
             lines = _finished(event, console.width, brush)
-            if event.result.result == "done":
+            if done:
                 console.note("\n".join(lines))
             else:
                 console.error("\n".join(lines))

@@ -76,6 +76,8 @@ def summary(plan: Plan) -> str:
     if not plan.pending:
         if plan.destroy:
             return "No changes. Nothing is left to destroy."
+        if not plan.complete:
+            return "No changes among what was looked at; not everything was."
         return f"No changes. {count(plan.resources, 'resource')} as declared."
     numbers = planfile.summary(plan)
     line = "Plan: {add} to add, {change} to change, {destroy} to destroy".format_map(numbers)

@@ -25,7 +25,7 @@ _COLUMNS = {
     "name": "NAME",
     "type": "TYPE",
     "provider": "PROVIDER",
-    "status": "STATUS",
+    "status": "WANTED",
     "live": "LIVE",
     "driver": "DRIVER",
 }

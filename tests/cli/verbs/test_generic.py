@@ -22,7 +22,7 @@ DATABASE = """\
 
 def test_a_list_has_what_says_something(shell: Shell) -> None:
     assert shell.hrctl("service", "list").splitlines() == [
-        "NAME                  TYPE    STATUS   DRIVER",
+        "NAME                  TYPE    WANTED   DRIVER",
         "acme/shop/dev:api     API     RUNNING  local",
         "acme/shop/dev:mailer  WORKER  RUNNING  local",
         "acme/shop/dev:worker  WORKER  RUNNING  local",

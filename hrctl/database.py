@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.model.values import Json, canonical
 
 BUSY_SECONDS: Final = 30.0
+_PAUSE: Final = 0.01
 LEAST_SPACE: Final = 64 * 1024  # bytes free, under which a failed write is blamed on the disk
 OUT_OF_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NOT_WRITABLE: Final = frozenset(
@@ -183,8 +185,16 @@ class Database:
 
     @staticmethod
     def _prepare(connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            connection.execute("PRAGMA journal_mode=WAL")
+        """Make it WAL. SQLite does not wait for others who do the same, so it is done here."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                busy = _primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
 
     # -- versions ------------------------------------------------------------------------------
 

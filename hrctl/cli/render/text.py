@@ -76,7 +76,7 @@ def summary(plan: Plan) -> str:
     if not plan.pending:
         if plan.destroy:
             return "No changes. Nothing is left to destroy."
-        if not plan.complete:
+        if not plan.complete and not plan.options.get("offline"):
             return "No changes among what was looked at; not everything was."
         return f"No changes. {count(plan.resources, 'resource')} as declared."
     numbers = planfile.summary(plan)

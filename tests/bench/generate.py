@@ -6,7 +6,9 @@ Terraform configuration by `terraform`.
 
 from __future__ import annotations
 
+import json
 import subprocess
+import uuid
 from pathlib import Path
 
 PER_FILE = 10
@@ -110,26 +112,84 @@ def edit(root: Path, documents: int) -> None:
         path.write_text(path.read_text().replace("replicas: 1", "replicas: 7", 1))
 
 
+def _shared(n: int) -> int:
+    """The number of the Config that the n-th resource refers to."""
+    return n // (PER_FILE * FILES_PER_TENANT * FAN_OUT)
+
+
+def _input(n: int) -> dict[str, str | int]:
+    return {
+        "type": "API",
+        "state": "RUNNING",
+        "version": f"1.{n}",
+        "command": f"python -m shop.s{n}",
+        "directory": f"/srv/shop/s{n}",
+        "replicas": 1 + n % 3,
+        "stop": 10,
+        "port": 10000 + n % 50000,
+        "protocol": "HTTP",
+        "team": f"t{n % 7}",
+        "region": f"eu-{n % 7}",
+        "level": "info",
+    }
+
+
+def _environments(resources: int) -> int:
+    return _shared(max(0, resources - 1)) + 1
+
+
 def terraform(folder: Path, resources: int) -> None:
     """The same resources as `terraform_data`, with the same edges."""
     folder.mkdir(parents=True, exist_ok=True)
-    environments = (resources // PER_FILE // FILES_PER_TENANT) // FAN_OUT + 1
-    lines = [
-        f'resource "terraform_data" "shared_{n}" {{\n  input = {{ LOG_LEVEL = "info" }}\n}}\n'
-        for n in range(environments)
-    ]
+    blocks = {f"shared_{n}": {"LOG_LEVEL": '"info"'} for n in range(_environments(resources))}
     for n in range(resources):
-        shared = n // (PER_FILE * FILES_PER_TENANT * FAN_OUT)
-        level = f"terraform_data.shared_{shared}.output.LOG_LEVEL" if n % 5 == 0 else '"info"'
-        lines.append(
-            f'resource "terraform_data" "s{n}" {{\n  input = {{\n'
-            f'    type = "API"\n    state = "RUNNING"\n    version = "1.{n}"\n'
-            f'    command = "python -m shop.s{n}"\n    directory = "/srv/shop/s{n}"\n'
-            f"    replicas = {1 + n % 3}\n    stop = 10\n    port = {10000 + n % 50000}\n"
-            f'    protocol = "HTTP"\n    team = "t{n % 7}"\n    region = "eu-{n % 7}"\n'
-            f"    level = {level}\n  }}\n}}\n"
+        values = {key: json.dumps(value) for key, value in _input(n).items()}
+        if n % 5 == 0:
+            values["level"] = f"terraform_data.shared_{_shared(n)}.output.LOG_LEVEL"
+        blocks[f"s{n}"] = values
+    (folder / "main.tf").write_text(
+        "".join(
+            f'resource "terraform_data" "{name}" {{\n  input = {{\n'
+            + "".join(f"    {key} = {value}\n" for key, value in values.items())
+            + "  }\n}\n"
+            for name, values in blocks.items()
         )
-    (folder / "main.tf").write_text("".join(lines))
+    )
+
+
+def terraform_state(folder: Path, resources: int) -> None:
+    """The state that an apply of these would leave; applying 10,000 takes terraform an hour."""
+    values: dict[str, dict[str, str | int]] = {
+        f"shared_{n}": {"LOG_LEVEL": "info"} for n in range(_environments(resources))
+    }
+    values |= {f"s{n}": _input(n) for n in range(resources)}
+    rows = []
+    for number, (name, value) in enumerate(values.items()):
+        kinds = {key: "number" if isinstance(one, int) else "string" for key, one in value.items()}
+        dynamic = {"value": value, "type": ["object", kinds]}
+        identity = str(uuid.UUID(int=number))
+        attributes = {"id": identity, "input": dynamic, "output": dynamic, "triggers_replace": None}
+        instance: dict[str, object] = {"schema_version": 0, "attributes": attributes}
+        if name.startswith("s") and name[1:].isdigit() and int(name[1:]) % 5 == 0:
+            instance["dependencies"] = [f"terraform_data.shared_{_shared(int(name[1:]))}"]
+        rows.append(
+            {
+                "mode": "managed",
+                "type": "terraform_data",
+                "name": name,
+                "provider": 'provider["terraform.io/builtin/terraform"]',
+                "instances": [instance],
+            }
+        )
+    state = {
+        "version": 4,
+        "terraform_version": "1.0.0",
+        "serial": 1,
+        "lineage": str(uuid.UUID(int=0)),
+        "outputs": {},
+        "resources": rows,
+    }
+    (folder / "terraform.tfstate").write_text(json.dumps(state))
 
 
 def undo(root: Path) -> None:

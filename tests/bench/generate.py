@@ -106,10 +106,13 @@ def commit(root: Path, message: str = "Generate") -> None:
     subprocess.run(["git", *identity, "commit", "-qm", message], cwd=root, check=True)
 
 
-def edit(root: Path, documents: int) -> None:
-    """Change one value in each of as many documents, each in a file of its own."""
+def edit(root: Path, documents: int, value: int) -> None:
+    """Change `replicas` in each of as many documents, each in a file of its own.
+
+    A value that was not there before makes documents that no cache has seen.
+    """
     for path in sorted(root.rglob("services-*.yaml"))[:documents]:
-        path.write_text(path.read_text().replace("replicas: 1", "replicas: 7", 1))
+        path.write_text(path.read_text().replace("replicas: 1", f"replicas: {value}", 1))
 
 
 def _shared(n: int) -> int:

@@ -114,9 +114,9 @@ def ten_thousand(table: Table, folder: Path, terraform: str | None, resources: i
     still = median([_hrctl(root, "plan") for _ in range(7)])
     edited = []
     nothing = []
-    for _ in range(7):  # in turn; committing what was edited makes it unseen again
+    for turn in range(7):  # in turn; each edit is one that was never seen
         nothing.append(_hrctl(root, "plan"))
-        generate.edit(root, 10)
+        generate.edit(root, 10, 100 + turn)
         edited.append(_hrctl(root, "plan"))
         generate.undo(root)
         _hrctl(root, "plan")

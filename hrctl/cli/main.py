@@ -37,6 +37,9 @@ def _main(args: list[str]) -> int:
             from hrctl.cli.commands import root_help
 
             return _say(root_help())
+    # pydantic would read the metadata of all that is installed to find plugins: a fifth of a
+    # small plan, for something that no model here takes part in
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from hrctl.cli.run import run
 
     return run(args)

@@ -23,7 +23,6 @@ from hrctl.model.values import (
     lookup,
     merge,
     pointer,
-    pointer_parts,
     references,
 )
 
@@ -218,17 +217,31 @@ def as_text(value: Json) -> str:
 
 
 def explain(tree: Tree, address: Address) -> list[ExplainedValue]:
-    """Every final value of a resource with its origin, in document order."""
+    """Every final value of a resource with its origin, in document order.
+
+    The body comes first, then what is said of it (`dependsOn`, `lifecycle`) and its driver.
+    """
     record, index = tree.where(address)
-    resource = tree.resource(address)
+    whole = merged(tree, record, index)
+    beside = {key: whole[key] for key in ("dependsOn", "lifecycle") if whole.get(key)}
     found = []
-    for path, value in _leaves(resource.body, ""):
+    for path, value in _leaves({**tree.resource(address).body, **beside}, ""):
         if value in ({}, []):
             continue
         span = origin(tree, address, path)
         layer = last_word(tree, record, index, path)[2] if span else "built in"
         found.append(ExplainedValue(path, value, span, layer))
-    return found
+    return [*found, _driver(tree, address, record)]
+
+
+def _driver(tree: Tree, address: Address, record: Record) -> ExplainedValue:
+    """The driver instance, and the registry that binds the kind to it."""
+    bound = tree.rows[address].driver
+    for registry in reversed(tree.scopes[record.path].documents):
+        if address.kind in (registry.spec.get("drivers") or {}):
+            path = pointer(["spec", "drivers", address.kind])
+            return ExplainedValue("/driver", bound, tree.locate(registry.place, path), "registry")
+    return ExplainedValue("/driver", bound, None, "built in")
 
 
 def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
@@ -240,9 +253,3 @@ def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
             yield from _leaves(item, f"{path}/{number}")
     else:
         yield path, value
-
-
-def field_name(path: str) -> str:
-    """A field path for people: ``/spec/env/LOG_LEVEL`` -> ``env.LOG_LEVEL``."""
-    parts = pointer_parts(path)
-    return ".".join(parts[1:] if parts[:1] == ["spec"] else parts)

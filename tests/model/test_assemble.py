@@ -125,6 +125,8 @@ def test_the_layers_from_the_outside_in(folder: ProjectFolder) -> None:
         ("/spec/ports/0/port", "shop/one/api.yaml:7:26", "patch"),
         ("/spec/replicas", None, "built in"),
         ("/spec/ports/0/protocol", None, "built in"),
+        ("/lifecycle/protect", "api.yaml:17:22", "document"),
+        ("/lifecycle/deletion", "shop/one/api.yaml:9:23", "patch"),
     ],
 )
 def test_the_origin_of_each_value(
@@ -134,6 +136,22 @@ def test_the_origin_of_each_value(
     (found,) = (one for one in tree.explain(ONE) if one.pointer == pointer)
     assert (str(found.span) if found.span else None, found.layer) == (place, layer)
     assert tree.origin(ONE, pointer) == found.span
+
+
+def test_the_driver_comes_from_the_registry_that_binds_it(folder: ProjectFolder) -> None:
+    tree = whole(folder, FILES)
+    last = tree.explain(ONE)[-1]
+    assert (last.pointer, last.value, last.span, last.layer) == (
+        "/driver",
+        "local",
+        None,
+        "built in",
+    )
+    bound = FILES["shop/registry.yaml"]
+    assert isinstance(bound, str)
+    tree = whole(folder, {"shop/registry.yaml": bound + "  drivers: {Service: local}\n"})
+    found = tree.explain(ONE)[-1]
+    assert (str(found.span), found.layer) == ("shop/registry.yaml:7:22", "registry")
 
 
 def test_every_value_is_explained(folder: ProjectFolder) -> None:

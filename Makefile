@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 RUN := $(VENV)/.run-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
+# Programs from npm that some tests talk to; without npm those tests are skipped.
+NODE := $(if $(shell command -v npm),tests/node/node_modules/.installed)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" --quiet
@@ -45,11 +47,16 @@ $(DEV): $(RUN) requirements/dev.lock
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@
 
+tests/node/node_modules/.installed: tests/node/package-lock.json
+	@echo 'Installing what tests need from npm ...'
+	@cd tests/node && npm ci --no-progress --loglevel=error
+	@touch $@
+
 .PHONY: install
 install: $(RUN) ## make .venv with hrctl in it
 
 .PHONY: dev
-dev: $(DEV) ## make .venv with hrctl and all that developing it needs
+dev: $(DEV) $(NODE) ## make .venv with hrctl and all that developing it needs
 
 # ---- the demo -----------------------------------------------------------------------------------
 
@@ -64,7 +71,7 @@ demo-down: ## stop what the demo started, and remove ./demo
 # ---- checks -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: $(DEV) ## run all tests (PYTHON=python3.13, PYTEST_FLAGS="-k tree")
+test: $(DEV) $(NODE) ## run all tests (PYTHON=python3.13, PYTEST_FLAGS="-k tree")
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 .PHONY: lint
@@ -99,5 +106,5 @@ lock: $(VENV)/.python-$(VERSION) ## renew requirements/*.lock with the newest re
 clean: ## remove .venv and whatever is made by building and testing
 	@test ! -d demo || { \
 		echo 'make: ./demo is there and its servers may run; "make demo-down" first' >&2; exit 1; }
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

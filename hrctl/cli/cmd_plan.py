@@ -12,7 +12,7 @@ from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.planning import make_plan, show_drift_kept, show_plan, tell_findings
 from hrctl.cli.session import Session
-from hrctl.diagnostics import HrctlError
+from hrctl.diagnostics import HrctlError, Severity
 from hrctl.model.plan import Change, Plan, Reason
 from hrctl.reconcile.options import PlanOptions
 
@@ -125,6 +125,8 @@ def drift(
       hrctl drift --detailed-exitcode
       hrctl drift --target acme/shop/prod -o json
     """
+    from hrctl.reconcile.safety import SAFETY_CODES
+
     console = console_of(ctx)
     with Session(console) as session:
         found = make_plan(
@@ -136,6 +138,11 @@ def drift(
                 limits=given.limits(session.project.safety),
             ),
         )
+    unanswered = [
+        one
+        for one in found.diagnostics
+        if one.severity is Severity.ERROR and one.code not in SAFETY_CODES
+    ]
     only = tuple(one for change in found.pending if (one := _drifted(change)) is not None)
     found = replace(found, changes=only)
     if console.json_output:
@@ -144,10 +151,12 @@ def drift(
         console.data(planfile.to_json(found))
     elif only:
         show_plan(console, found, context=context)
-    else:
+    elif not unanswered:
         from hrctl.cli.render.text import count
 
         console.data(f"No drift. {count(found.resources, 'resource')} declared.")
+    if unanswered:  # what nobody could look at has not been seen to be as it was
+        raise HrctlError(*unanswered)
     return Exit.CHANGES if detailed_exitcode and only else Exit.DONE
 
 

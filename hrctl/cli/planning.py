@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hrctl.cli.console import Console
 from hrctl.cli.session import Session
-from hrctl.diagnostics import HrctlError, Severity
+from hrctl.diagnostics import Diagnostic, HrctlError, Severity
+from hrctl.drivers.api import Driver
 from hrctl.model.address import Address
 from hrctl.model.plan import Plan
 from hrctl.reconcile.options import PlanOptions, PlanSource
 
 
 def make_plan(session: Session, options: PlanOptions) -> Plan:
-    """The plan of what is declared here against the ledger and the live systems."""
-    from hrctl.reconcile import planner
+    """The plan of what is declared here against the ledger and the live systems.
+
+    An instance that does not answer is an error in the plan, which shows what the others say; one
+    that the targets have no need of is left alone.
+    """
+    from hrctl.reconcile import planner, selection
 
     tree = session.tree()
-    drivers = {} if options.offline else session.drivers()
-    return planner.plan(tree, session.ledger, drivers, options, plan_source(session))
+    drivers: Mapping[str, Driver] = {}
+    absent: dict[str, tuple[Diagnostic, ...]] = {}
+    if not options.offline:
+        named = session.named()
+        wanted = selection.instances(named, tree, session.ledger, options)
+        absent = dict.fromkeys(named - wanted, ())
+        drivers, unreachable = session.connect(wanted)
+        absent |= unreachable
+    return planner.plan(tree, session.ledger, drivers, options, plan_source(session, absent))
 
 
-def plan_source(session: Session) -> PlanSource:
+def plan_source(
+    session: Session, absent: Mapping[str, tuple[Diagnostic, ...]] | None = None
+) -> PlanSource:
     """What a plan says of where it comes from."""
     loaded = session.load()
     return PlanSource(
@@ -31,6 +45,7 @@ def plan_source(session: Session) -> PlanSource:
         dirty=loaded.dirty,
         removed_note=_removed_note(session) if loaded.commit else _no_note,
         driver_versions=session.versions(),
+        absent=absent or {},
     )
 
 

@@ -95,20 +95,30 @@ class Session:
         Raises:
             HrctlError: everything that stands in the way of one of them.
         """
-        wanted = set(names) if names is not None else self._named()
-        problems: list[Diagnostic] = []
-        for name in sorted(wanted - self._instances.keys()):
-            if name not in self.project.drivers:
-                continue
+        found, problems = self.connect(self.named() if names is None else names)
+        if problems:
+            raise HrctlError(*(one for name in problems for one in problems[name]))
+        return found
+
+    def connect(
+        self, names: Iterable[str]
+    ) -> tuple[dict[str, Driver], dict[str, tuple[Diagnostic, ...]]]:
+        """Those of the instances that can be connected, and why the others cannot, by name.
+
+        Those that the project does not configure are in neither.
+        """
+        wanted = set(names)
+        problems: dict[str, tuple[Diagnostic, ...]] = {}
+        for name in sorted((wanted & self.project.drivers.keys()) - self._instances.keys()):
             try:
                 self._instances[name] = self._open.enter_context(self.instance(name))
             except HrctlError as error:
-                problems.extend(error.diagnostics)
-        if problems:
-            raise HrctlError(*problems)
-        return {name: self._instances[name] for name in sorted(wanted & self._instances.keys())}
+                problems[name] = error.diagnostics
+        here = wanted & self._instances.keys()
+        return {name: self._instances[name] for name in sorted(here)}, problems
 
-    def _named(self) -> set[str]:
+    def named(self) -> set[str]:
+        """The instances that the tree or the ledger name, and `local`."""
         rows = self.tree().rows.values()
         return {row[0] for row in rows} | set(self.ledger.instances()) | {LOCAL}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hrctl.diagnostics import Diagnostic
 from hrctl.model.address import Address, Selector
 
 
@@ -91,6 +92,8 @@ class PlanSource:
         removed_note: when a resource was removed, as "removed in 4f1c2ab, 2 days ago"; asked only
             for what is to be deleted.
         driver_versions: instance -> type and version, for the plan file.
+        absent: configured instances that are not connected, with what stands in the way; with
+            nothing where the plan has no need of them.
     """
 
     project: str
@@ -98,6 +101,7 @@ class PlanSource:
     dirty: bool = False
     removed_note: Callable[[Address], str | None] = _nothing_known
     driver_versions: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
 
 
 def named(count: int) -> str:

@@ -92,7 +92,8 @@ class _Planning:
         serial = self.ledger.serial()
         self.seen = observe(self.rows, self.ledger, self.drivers, project=self.source.project)
         candidates = self._candidates()
-        diagnostics = [*self.seen.diagnostics, *self._orphans()]
+        unreachable = [one for found in self.source.absent.values() for one in found]
+        diagnostics = [*unreachable, *self.seen.diagnostics, *self._orphans()]
         changes: tuple[Change, ...] = ()
         if candidates:
             self._take_up(candidates)
@@ -139,7 +140,7 @@ class _Planning:
             if here:
                 kept.add(address)
         for name, count in sorted(missing.items()):
-            if name not in self.drivers:
+            if name not in self.drivers and name not in self.source.absent:
                 self.decider.diagnostics.append(
                     Diagnostic(
                         "HR134",
@@ -357,7 +358,8 @@ class _Planning:
         self, serial: int, changes: tuple[Change, ...], diagnostics: tuple[Diagnostic, ...]
     ) -> Plan:
         options = self.options
-        partial = options.targets or options.excludes or options.offline or self.seen.failed
+        silent = self.seen.failed or any(self.source.absent.values())
+        partial = options.targets or options.excludes or options.offline or silent
         errors = any(one.severity is Severity.ERROR for one in diagnostics)
         versions = self.source.driver_versions
         return Plan(

@@ -6,14 +6,43 @@ deletes of all that depended on it. An exclusion drops what could not be done wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from hrctl.diagnostics import Diagnostic
-from hrctl.ledger.api import Entry
+from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address, Selector
 from hrctl.model.resource import Desired
 from hrctl.model.values import lookup
 from hrctl.reconcile.options import PlanOptions
+
+
+def instances(
+    named: Collection[str], desired: Desired, ledger: Ledger, options: PlanOptions
+) -> set[str]:
+    """Which of the named driver instances the targets have need of.
+
+    With few instances, or targets by label, which would make every body, that is all of them.
+    """
+    few = 2
+    by_label = any("=" in one.text for one in options.targets)
+    if not options.targets or by_label or len(named) <= few:
+        return set(named)
+    applied = {address: driver for address, driver, _, _ in ledger.stamps()}
+    declared = {} if options.destroy else desired.rows
+    gone = applied.keys() - declared.keys()
+    entries = {one.address: one for one in ledger.entries(sorted(gone))} if gone else {}
+    selection = Selection(desired, entries, replace(options, excludes=()))
+    leaving = selection.of(gone)
+    found = {applied[address] for address in leaving}
+    for address, row in declared.items():
+        bound = {row.driver, applied.get(address, row.driver)}
+        if not bound <= found and selection.of((address,)):
+            found |= bound
+    for old, new in desired.moves.items():  # both halves of a move are planned, or none
+        if old in applied and new in declared and (old in leaving or selection.of((new,))):
+            found |= {applied[old], declared[new].driver}
+    return found & set(named)
 
 
 def labels_of(

@@ -33,6 +33,26 @@ metadata: {{name: {name}}}
 spec:
   level: ROOT
 """
+# One association covers every document of a file; a line in a file covers one document.
+_VSCODE = {
+    Path(".vscode/settings.json"): b"""\
+{
+  "yaml.schemas": {
+    "./schemas/project.schema.json": "hrctl.yaml",
+    "./schemas/hrctl.schema.json": ["*.yaml", "*.yml", "!hrctl.yaml"]
+  },
+  "[yaml]": {
+    "editor.tabSize": 2,
+    "editor.quickSuggestions": {"other": true, "comments": false, "strings": true}
+  }
+}
+""",
+    Path(".vscode/extensions.json"): b"""\
+{
+  "recommendations": ["redhat.vscode-yaml"]
+}
+""",
+}
 
 
 def _complete_example(incomplete: str) -> list[str]:
@@ -61,6 +81,9 @@ def init(
             "--git/--no-git", help="Make a git repository with a first commit, if there is none."
         ),
     ] = True,
+    vscode: Annotated[
+        bool, typer.Option("--vscode", help="Write .vscode/ too, so that it knows the schemas.")
+    ] = False,
 ) -> int:
     """Start a project in the current folder.
 
@@ -69,12 +92,13 @@ def init(
 
     Examples:
       hrctl init
-      hrctl init --example quickstart
+      hrctl init --example quickstart --vscode
       hrctl -C shop init --name shop --no-git
     """
     console = console_of(ctx)
     here = Path.cwd()
     files = _of_example(example) if example else _empty(_project_name(here, name))
+    files |= _VSCODE if vscode else {}
     there = [path for path in files if (here / path).exists()]
     if there:
         raise HrctlError(

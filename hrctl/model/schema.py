@@ -5,12 +5,16 @@
     project.schema.json    hrctl.yaml
 
 `schemas/` in the repository holds what `generate` returns; a test fails where they differ.
+
+Beside the words of draft 7 they bear some that editors know and validators pass over:
+`enumDescriptions` (a line on each value, shown by completion and hover), `patternErrorMessage` and
+`errorMessage` (what to say instead of a regular expression), `defaultSnippets` (what to insert).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +23,17 @@ from pydantic import BaseModel
 
 from hrctl.model.address import NAME
 from hrctl.model.kinds import KINDS, kind
-from hrctl.model.manifest import API_VERSION, DELETIONS, LEVELS
+from hrctl.model.kinds.base import KINDS as _KINDS
+from hrctl.model.kinds.base import NAME_WORDS
+from hrctl.model.manifest import API_VERSION, DELETIONS, LABEL, LEVELS
+from hrctl.model.samples import SAMPLES
 
 Schema = dict[str, Any]
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _ID: Final = "https://hrctl.dev/schemas/"
 _TARGET: Final = rf"^({NAME}(/{NAME})*:)?({'|'.join(KINDS)})/{NAME}$"
+_ADDRESS_WORDS: Final = "an address: acme/shop/prod:Service/api, or Service/api"
 _NULL: Final[Schema] = {"type": "null"}
 
 
@@ -52,7 +60,10 @@ def kind_schema(name: str) -> Schema:
 def document_schema() -> Schema:
     """The schema of any manifest."""
     schema = _envelope("hrctl manifest", "hrctl.schema.json")
-    schema["properties"]["kind"] = {"enum": list(KINDS), "description": "What is declared."}
+    schema["properties"]["kind"] = {
+        **_words(KINDS, _KINDS.values()),
+        "description": "What is declared.",
+    }
     for name in KINDS:
         schema["definitions"] |= _definitions(name)
         schema["allOf"].append(
@@ -98,6 +109,11 @@ def _short(name: str) -> str:
     return ".".join(name.split("__")[-2:]) if "__" in name else name
 
 
+def _words(words: Iterable[str], told: Iterable[str]) -> Schema:
+    """An enumeration with a line on each value."""
+    return {"enum": list(words), "enumDescriptions": list(told)}
+
+
 def _tidy(value: Any, names: dict[str, str]) -> Any:
     """Without titles and empty defaults, which tell an editor's user nothing; short names."""
     if isinstance(value, list):
@@ -114,11 +130,19 @@ def _tidy(value: Any, names: dict[str, str]) -> Any:
             tidied[key] = {name: _tidy(inside, names) for name, inside in one.items()}
         elif key == "$ref":
             tidied[key] = f"#/definitions/{names[one.rpartition('/')[2]]}"
-        elif key in {"default", "enum", "const"}:
+        elif key == "default":
+            tidied[key] = _without_nulls(one)
+        elif key in {"enum", "const"}:
             tidied[key] = one
         else:
             tidied[key] = _tidy(one, names)
     return _as_draft_7(tidied)
+
+
+def _without_nulls(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(one) for key, one in value.items() if one is not None}
 
 
 def _as_draft_7(schema: Schema) -> Schema:
@@ -134,20 +158,25 @@ def _as_draft_7(schema: Schema) -> Schema:
 
 
 def _envelope(title: str, file: str) -> Schema:
-    name = {"type": "string", "pattern": f"^{NAME}$"}
-    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    name = _text(f"^{NAME}$", NAME_WORDS)
+    texts = {
+        "type": "object",
+        "propertyNames": _text(f"^{LABEL}$", "letters, digits, -, _, . and /"),
+        "additionalProperties": {"type": "string"},
+    }
     boolean = {"type": "boolean", "default": False}
-    target = {"type": "string", "pattern": _TARGET}
+    target = _text(_TARGET, "such as Component/orders-db, or a whole address")
     metadata = {
         "name": {**name, "description": "Its name within registry and kind."},
         "labels": {**texts, "description": "For selecting: --target team=payments."},
         "annotations": {**texts, "description": "Notes for people and other programs."},
         "movedFrom": {
-            "type": "string",
+            **_text(rf"^({NAME}(/{NAME})*:)?[A-Z][A-Za-z]*/{NAME}$", _ADDRESS_WORDS),
+            "examples": ["acme/shop/prod:Service/api"],
             "description": "Its address before a rename or a move, so that nothing is replaced.",
         },
         "instances": {
-            "enum": list(LEVELS),
+            **_words(LEVELS, _levels()),
             "description": "One instance in every registry of this level below here.",
         },
         "patch": {**boolean, "description": "This document changes an inherited one."},
@@ -156,12 +185,17 @@ def _envelope(title: str, file: str) -> Schema:
         "protect": {**boolean, "description": "Refuse to delete or replace it."},
         "ignore": {
             "type": "array",
-            "items": {"type": "string", "pattern": "^/(spec|metadata)/"},
+            "items": {
+                **_text("^/(spec|metadata)(/([^/~]|~[01])+)+$", "a field path: /spec/replicas"),
+                "examples": ["/spec/replicas"],
+            },
             "description": "Field paths whose live value is left alone.",
         },
         "createFirst": {**boolean, "description": "In a replace, make the new one first."},
         "deletion": {
-            "enum": list(DELETIONS),
+            **_words(
+                DELETIONS, ("it is removed from the live system", "it stays, and is forgotten")
+            ),
             "default": "delete",
             "description": "What happens when it is no longer declared.",
         },
@@ -176,7 +210,11 @@ def _envelope(title: str, file: str) -> Schema:
         "properties": {
             "apiVersion": {"const": API_VERSION, "description": "The version of this format."},
             "kind": {},
-            "metadata": {**_object(metadata), "required": ["name"]},
+            "metadata": {
+                **_object(metadata),
+                "required": ["name"],
+                "description": "What it is called, and what is said about it.",
+            },
             "spec": {"type": "object", "description": "What is wanted, by kind."},
             "dependsOn": {
                 "type": "array",
@@ -188,6 +226,18 @@ def _envelope(title: str, file: str) -> Schema:
         "allOf": [{"if": {"not": _PATCH}, "then": {"required": ["spec"]}}],
         "definitions": {},
     }
+
+
+def _text(pattern: str, words: str) -> Schema:
+    return {"type": "string", "pattern": pattern, "patternErrorMessage": words}
+
+
+def _levels() -> list[str]:
+    """What is said of each level in the model of registries."""
+    found: list[str] = model_schema(kind("Registry").model)["properties"]["level"][
+        "enumDescriptions"
+    ]
+    return found
 
 
 _PATCH: Final[Schema] = {
@@ -212,9 +262,25 @@ def _spec(name: str) -> Schema:
 def _definitions(name: str) -> Schema:
     """A kind's definitions, whole and as parts, each under a name of its own."""
     whole = dict(model_schema(kind(name).model))
+    if name == "Component":
+        _narrow_providers(whole)
+    whole["defaultSnippets"] = [
+        {"label": f"{name} example", "description": told, "body": body}
+        for told, body in SAMPLES[name].items()
+    ]
     inner = {f"{name}.{one}": schema for one, schema in whole.pop("definitions").items()}
     named: Schema = {key: _renamed(schema, name) for key, schema in ({name: whole} | inner).items()}
     return named | {f"{key}.part": _part(schema) for key, schema in named.items()}
+
+
+def _narrow_providers(component: Schema) -> None:
+    """Leave the words for `provider` to the conditions on `type`.
+
+    An editor offers what the field itself lists beside what the conditions list.
+    """
+    fields = component["properties"]
+    field = {word: one for word, one in fields["provider"].items() if word != "enum"}
+    component["properties"] = {**fields, "provider": field}
 
 
 def _renamed(value: Any, owner: str) -> Any:
@@ -235,7 +301,7 @@ def _part(schema: Schema) -> Schema:
     part = dict(schema)
     if "if" in part:
         return part  # it speaks of fields that are there
-    for word in ("required", "oneOf", "minProperties"):
+    for word in ("required", "oneOf", "minProperties", "defaultSnippets"):
         part.pop(word, None)
     if "$ref" in part:
         part["$ref"] = f"{part['$ref']}.part"

@@ -64,7 +64,10 @@ def apply_edits(text: str, document: int, edits: Sequence[Edit]) -> str:
 
 
 def append_document(text: str, doc: dict[str, Json]) -> str:
-    """The text of a file with one more document at its end."""
+    """The text of a file with one more document at its end.
+
+    A line for editors at the head of the file is repeated: they take it for one document only.
+    """
     newline = "\r\n" if "\r\n" in text else "\n"
     new = dump(doc).replace("\n", newline)
     if text and not text.endswith(("\n", "\r")):
@@ -73,7 +76,9 @@ def append_document(text: str, doc: dict[str, Json]) -> str:
     is_open = found and is_empty(text, *found[-1])  # it ends in comments, or a `---`
     if not found or (is_open and (len(found) == 1 or text[found[-1][0] :].startswith("---"))):
         return text + new
-    return f"{text}---{newline}{new}"
+    head = text.splitlines(keepends=True)[0]
+    modeline = head if head.startswith(MODELINE) else ""
+    return f"{text}---{newline}{modeline}{new}"
 
 
 def remove_document(text: str, document: int) -> str:
@@ -93,6 +98,8 @@ def remove_document(text: str, document: int) -> str:
     if not before:
         lines = body.splitlines(keepends=True)
         before = "".join(line for line in lines[:1] if line.startswith(MODELINE))
+    if before.startswith(MODELINE) and behind.startswith(MODELINE):
+        return behind  # each document had a line of its own
     return before + behind
 
 

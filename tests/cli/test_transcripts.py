@@ -32,6 +32,7 @@ VARIABLE = [
     (re.compile(r"(?<=ed) in \d+\.\d s$", re.MULTILINE), ""),
     (re.compile(r"\b\d+\.\d s\b"), "N.N s"),
     (re.compile(r"(\d+ \w+, )?\d+ (second|minute|hour|day|week|month|year)s? ago"), "N days ago"),
+    (re.compile(r"(?<=first commit, )[0-9a-f]{7,}"), "COMMIT"),  # it holds the schemas
     (re.compile(r"robin@\S+ *"), "robin@host  "),
     (re.compile(r"RUN +STATUS +WHO +"), "RUN  STATUS  WHO  "),
 ]

@@ -142,8 +142,8 @@ def test_hints() -> None:
 
 
 def test_words_that_stand_twice_agree() -> None:
-    from hrctl.model.kinds.base import KindName
+    from hrctl.model.kinds import base
     from hrctl.model.kinds.registry import Level
 
-    assert get_args(KindName) == KINDS
+    assert get_args(get_args(base.KindName)[0]) == tuple(base.KINDS) == KINDS
     assert get_args(get_args(Level)[0]) == LEVELS

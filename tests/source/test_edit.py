@@ -201,6 +201,16 @@ def test_append_document() -> None:
     assert append_document("a: 1\r\n", doc) == "a: 1\r\n---\r\napiVersion: v\r\nkind: Config\r\n"
 
 
+def test_each_document_has_its_own_line_for_editors() -> None:
+    line = "# yaml-language-server: $schema=x\n"
+    text = append_document(f"{line}a: 1\n", {"b": 2})
+    assert text == f"{line}a: 1\n---\n{line}b: 2\n"
+    assert remove_document(text, 1) == f"{line}a: 1\n"
+    assert remove_document(text, 0) == f"{line}b: 2\n"
+    third = append_document(text, {"c": 3})
+    assert remove_document(third, 1) == f"{line}a: 1\n---\n{line}c: 3\n"
+
+
 def test_remove_document() -> None:
     assert remove_document("a: 1\n---\nb: 2\n---\nc: 3\n", 1) == "a: 1\n---\nc: 3\n"
     assert remove_document("a: 1\n---\nb: 2\n", 0) == "b: 2\n"

@@ -241,7 +241,8 @@ Duration = Annotated[
                     "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
                 },
                 {"type": "number", "minimum": 0},
-            ]
+            ],
+            "examples": ["30s", "5m", "1h30m"],
         },
         wanted="a duration",
         types=_SCALARS,
@@ -254,8 +255,13 @@ Cores = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": "^[0-9]{1,9}m$"},
-            ]
+                {
+                    "type": "string",
+                    "pattern": "^[0-9]{1,9}m$",
+                    "patternErrorMessage": "processors are written as 2, 0.5 or 500m",
+                },
+            ],
+            "examples": [0.5, "500m"],
         },
         wanted="a number of processors",
         types=_SCALARS,
@@ -269,7 +275,8 @@ Command = Annotated[
             "anyOf": [
                 {"type": "string", "pattern": r"\S"},
                 {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
+            ],
+            "examples": ["python -m shop.api --port 8000"],
         },
     ),
 ]
@@ -287,12 +294,16 @@ def choices(*words: str) -> Any:
 
 NAME_WORDS: Final = "lower-case letters, digits and dashes, at most 63"
 Name = Annotated[str, says(f"^{address.NAME}$", NAME_WORDS)]
-Size = Annotated[str, says(units.SIZE, "an amount is written as 512Mi, 4Gi or 1.5Gi")]
+Size = Annotated[
+    str,
+    says(units.SIZE, "an amount is written as 512Mi, 4Gi or 1.5Gi", examples=["512Mi", "4Gi"]),
+]
 HostPort = Annotated[
     str,
     says(
         r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
         "an address is written as host:port, such as 10.0.0.5:7000",
+        examples=["10.0.0.5:7000"],
     ),
 ]
 VariableName = Annotated[
@@ -307,14 +318,28 @@ PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
-KindName = Literal[
-    "Registry",
-    "Service",
-    "Engine",
-    "Component",
-    "FeatureFlag",
-    "Node",
-    "Config",
-    "Route",
-    "Plugin",
+KINDS: Final[dict[str, str]] = {
+    "Registry": "a level of the hierarchy; what lies below inherits from it",
+    "Service": "processes that run and are watched",
+    "Engine": "a pool of workers that takes workloads from a queue",
+    "Component": "infrastructure that services use, and what is managed in it",
+    "FeatureFlag": "a value that depends on who asks",
+    "Node": "a machine or process of the distributed grid",
+    "Config": "named values with types and rules",
+    "Route": "how requests find their way through the mesh",
+    "Plugin": "a Python distribution that adds drivers, kinds or policies",
+}
+KindName = Annotated[
+    Literal[
+        "Registry",
+        "Service",
+        "Engine",
+        "Component",
+        "FeatureFlag",
+        "Node",
+        "Config",
+        "Route",
+        "Plugin",
+    ],
+    choices(*KINDS.values()),
 ]

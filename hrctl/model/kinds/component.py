@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -33,6 +33,17 @@ Type = Annotated[
         "lets requests in",
     ),
 ]
+PROVIDERS: Final[dict[str, str]] = {
+    "redis": "keys and values in memory; also streams",
+    "postgresql": "a relational database",
+    "mongodb": "a database of documents",
+    "kafka": "a distributed log of messages",
+    "s3": "objects, at a cloud provider",
+    "minio": "objects, on machines of your own",
+    "nginx": "a web server and proxy",
+    "haproxy": "a proxy and load balancer",
+    "envoy": "a proxy that is configured while it runs",
+}
 Provider = Literal[
     "redis", "postgresql", "mongodb", "kafka", "s3", "minio", "nginx", "haproxy", "envoy"
 ]
@@ -126,21 +137,46 @@ class Replication(Ruled):
             )
 
 
-def _narrowed() -> list[JsonValue]:
-    """In JSON Schema: the providers of each type."""
-    return [
-        {
-            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-            "then": {"properties": {"provider": {"enum": list(providers)}}},
-        }
+def _enumerated(providers: Iterable[str]) -> dict[str, JsonValue]:
+    words = list(providers)
+    told: list[JsonValue] = [PROVIDERS[one] for one in words]
+    return {"properties": {"provider": {"enum": [*words], "enumDescriptions": told}}}
+
+
+def _narrowed(schema: dict[str, JsonValue]) -> None:
+    """In JSON Schema: the providers of each type, and the blocks that do not go with one."""
+    known: list[JsonValue] = [
+        {"if": _is("type", name), "then": _enumerated(providers)}
         for name, providers in FITS.items()
     ]
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"type": {"enum": [*FITS]}}, "required": ["type"]},
+            "then": {"allOf": known},
+            "else": _enumerated(PROVIDERS),
+        },
+        *(_only_with(name) for name in PROVIDERS),
+    ]
+
+
+def _is(field: str, value: str) -> dict[str, JsonValue]:
+    return {"properties": {field: {"const": value}}, "required": [field]}
+
+
+def _only_with(provider: str) -> JsonValue:
+    """A provider's block beside another provider."""
+    other: dict[str, JsonValue] = {"properties": {"provider": {"not": {"const": provider}}}}
+    told = f"block '{provider}' goes only with provider {provider}"
+    return {
+        "if": {**other, "required": ["provider", provider]},
+        "then": {"properties": {provider: {"type": "null", "errorMessage": told}}},
+    }
 
 
 class ComponentSpec(Ruled):
     """Infrastructure that services use, and what is managed in it."""
 
-    model_config = ConfigDict(json_schema_extra={"allOf": _narrowed()})
+    model_config = ConfigDict(json_schema_extra=_narrowed)
 
     type: Type = Field(description="What it is for.")
     provider: Provider = Field(description="What it is.")
@@ -195,16 +231,3 @@ class ComponentSpec(Ruled):
                     (("provider",), (block,)),
                     at_key=True,
                 )
-
-
-PROVIDERS: Final = (
-    "redis",
-    "postgresql",
-    "mongodb",
-    "kafka",
-    "s3",
-    "minio",
-    "nginx",
-    "haproxy",
-    "envoy",
-)

@@ -28,7 +28,20 @@ from hrctl.model.kinds.base import (
 from hrctl.model.kinds.health import HealthCheck
 from hrctl.model.kinds.reference import Target
 
-HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]
+HttpMethod = Annotated[
+    Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"],
+    choices(
+        "read",
+        "read the headers only",
+        "hand in",
+        "put in place of what is there",
+        "change a part",
+        "remove",
+        "ask what is allowed",
+        "open a tunnel",
+        "have the request sent back",
+    ),
+]
 Header = Annotated[str, says(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a header")]
 
 
@@ -150,19 +163,35 @@ class Retry(Spec):
 
     attempts: Annotated[int, Field(ge=0, le=100)] = Field(2, description="Tries after the first.")
     on: list[
-        Literal[
-            "5xx",
-            "gateway-error",
-            "reset",
-            "connect-failure",
-            "refused-stream",
-            "retriable-4xx",
-            "retriable-status-codes",
-            "cancelled",
-            "deadline-exceeded",
-            "internal",
-            "resource-exhausted",
-            "unavailable",
+        Annotated[
+            Literal[
+                "5xx",
+                "gateway-error",
+                "reset",
+                "connect-failure",
+                "refused-stream",
+                "retriable-4xx",
+                "retriable-status-codes",
+                "cancelled",
+                "deadline-exceeded",
+                "internal",
+                "resource-exhausted",
+                "unavailable",
+            ],
+            choices(
+                "any status of 500 and above, or no answer",
+                "502, 503 or 504",
+                "the connection broke before the answer",
+                "no connection came about",
+                "the stream was refused",
+                "409",
+                "one of statusCodes",
+                "gRPC CANCELLED",
+                "gRPC DEADLINE_EXCEEDED",
+                "gRPC INTERNAL",
+                "gRPC RESOURCE_EXHAUSTED",
+                "gRPC UNAVAILABLE",
+            ),
         ]
     ] = Field(["5xx", "reset", "connect-failure"], description="What counts as a failure.")
     status_codes: list[Annotated[int, Field(ge=100, le=599)]] = Field(

@@ -46,9 +46,15 @@ class Cluster(Spec):
         Literal["STATIC", "STRICT_DNS", "LOGICAL_DNS"],
         choices("addresses", "all addresses of a name", "one address of a name"),
     ] = Field("STATIC", description="How hosts are found.")
-    balance: Literal["ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM"] = Field(
-        "ROUND_ROBIN", description="How a host is chosen."
-    )
+    balance: Annotated[
+        Literal["ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM"],
+        choices(
+            "one after the other",
+            "whichever has the fewest requests",
+            "the same key always to the same host",
+            "any",
+        ),
+    ] = Field("ROUND_ROBIN", description="How a host is chosen.")
     connect_timeout: Duration = Field("5s", description="How long a connection may take.")
     endpoints: list[Endpoint] = Field([], description="Its hosts.")
 

@@ -24,9 +24,16 @@ class Topic(Spec):
 class Resource(Spec):
     """What an access rule is about."""
 
-    type: Literal["TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN"] = Field(
-        description="What sort of thing."
-    )
+    type: Annotated[
+        Literal["TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN"],
+        choices(
+            "a topic",
+            "a group of consumers",
+            "the cluster itself",
+            "a producer's transactions",
+            "a token that stands for a principal",
+        ),
+    ] = Field(description="What sort of thing.")
     name: Filled = Field("*", description="Its name, or how it begins.")
     pattern: Annotated[
         Literal["LITERAL", "PREFIXED"], choices("the whole name", "how the name begins")
@@ -40,18 +47,33 @@ class Acl(Spec):
         description="Whom it is about."
     )
     host: Filled = Field("*", description="Where they come from.")
-    operation: Literal[
-        "ALL",
-        "READ",
-        "WRITE",
-        "CREATE",
-        "DELETE",
-        "ALTER",
-        "DESCRIBE",
-        "CLUSTER_ACTION",
-        "DESCRIBE_CONFIGS",
-        "ALTER_CONFIGS",
-        "IDEMPOTENT_WRITE",
+    operation: Annotated[
+        Literal[
+            "ALL",
+            "READ",
+            "WRITE",
+            "CREATE",
+            "DELETE",
+            "ALTER",
+            "DESCRIBE",
+            "CLUSTER_ACTION",
+            "DESCRIBE_CONFIGS",
+            "ALTER_CONFIGS",
+            "IDEMPOTENT_WRITE",
+        ],
+        choices(
+            "every operation",
+            "fetch records, join a group",
+            "produce records",
+            "make topics",
+            "delete topics, groups or records",
+            "change topics and partitions",
+            "see that it is there, and its offsets",
+            "what brokers do among themselves",
+            "read settings",
+            "change settings",
+            "produce each record exactly once",
+        ),
     ] = Field(description="What they want to do.")
     permission: Annotated[Literal["ALLOW", "DENY"], choices("they may", "they may not")] = Field(
         "ALLOW", description="Whether they may."

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hrctl.model.kinds.base import AtLeastOne, Broken, Duration, Filled, Ruled, Size, Spec
+from hrctl.model.kinds.base import (
+    AtLeastOne,
+    Broken,
+    Duration,
+    Filled,
+    Ruled,
+    Size,
+    Spec,
+    choices,
+)
 from hrctl.model.kinds.reference import Secret
 
 
@@ -15,7 +24,14 @@ class Index(Spec):
     """An index of a collection."""
 
     keys: Annotated[
-        dict[Filled, Literal[1, -1, "text", "hashed", "2dsphere"]], Field(min_length=1)
+        dict[
+            Filled,
+            Annotated[
+                Literal[1, -1, "text", "hashed", "2dsphere"],
+                choices("rising", "falling", "words of a text", "hashes", "places on the earth"),
+            ],
+        ],
+        Field(min_length=1),
     ] = Field(description="Fields in order: 1, -1, text, hashed or 2dsphere.")
     name: Filled | None = Field(None, description="Its name; left out: the server's choice.")
     unique: bool = Field(default=False, description="Whether values may occur only once.")

@@ -72,9 +72,15 @@ class Upstream(Spec):
     """An upstream block."""
 
     name: Name = Field(description="Its name.")
-    balance: Literal["ROUND_ROBIN", "LEAST_CONN", "IP_HASH", "RANDOM"] = Field(
-        "ROUND_ROBIN", description="How a server is chosen."
-    )
+    balance: Annotated[
+        Literal["ROUND_ROBIN", "LEAST_CONN", "IP_HASH", "RANDOM"],
+        choices(
+            "one after the other",
+            "whichever has the fewest connections",
+            "the same client always to the same server",
+            "any",
+        ),
+    ] = Field("ROUND_ROBIN", description="How a server is chosen.")
     servers: Annotated[list[UpstreamServer], Field(min_length=1)] = Field(
         description="Its servers."
     )

@@ -7,23 +7,40 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hrctl.model.kinds.base import Broken, Filled, Ruled, Spec, one_of
+from hrctl.model.kinds.base import Broken, Filled, Ruled, Spec, choices, one_of
 from hrctl.model.kinds.reference import Secret, Text
 
-Privilege = Literal[
-    "ALL",
-    "SELECT",
-    "INSERT",
-    "UPDATE",
-    "DELETE",
-    "TRUNCATE",
-    "REFERENCES",
-    "TRIGGER",
-    "CREATE",
-    "CONNECT",
-    "TEMPORARY",
-    "EXECUTE",
-    "USAGE",
+Privilege = Annotated[
+    Literal[
+        "ALL",
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "TRUNCATE",
+        "REFERENCES",
+        "TRIGGER",
+        "CREATE",
+        "CONNECT",
+        "TEMPORARY",
+        "EXECUTE",
+        "USAGE",
+    ],
+    choices(
+        "all that the object has",
+        "read rows",
+        "add rows",
+        "change rows",
+        "delete rows",
+        "empty a table",
+        "point foreign keys at it",
+        "put triggers on it",
+        "make schemas or tables in it",
+        "connect to the database",
+        "make temporary tables",
+        "call the function",
+        "use the schema, sequence or type",
+    ),
 ]
 
 

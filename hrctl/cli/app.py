@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import typer._click as click
-from typer._click.exceptions import BadParameter
+from typer._click.exceptions import BadParameter, UsageError
 from typer._click.shell_completion import CompletionItem
 from typer.completion import get_completion_inspect_parameters
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -22,8 +22,18 @@ from hrctl.cli.console import Console
 from hrctl.diagnostics import HrctlError
 
 FORMATS = ("text", "json")
+REPORTS = ("github", "sarif", "junit", "markdown")  # further ones, for CI: see `reports`
 
 Function = Callable[..., int | None]
+F = TypeVar("F", bound=Function)
+
+_reporting: set[Callable[..., Any]] = set()
+
+
+def reports(function: F) -> F:
+    """Mark the function of a command that has every format of `REPORTS`, too."""
+    _reporting.add(function)
+    return function
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +60,23 @@ def _global_options() -> list[click.Parameter]:
             ["-o", "--output"],
             _set_output,
             metavar="FORMAT",
-            autocompletion=lambda *_: list(FORMATS),
-            help="text or json.",
+            autocompletion=_complete_format,
+            help=_formats_help(FORMATS),
         ),
         _option(["--no-color"], _set_no_color, is_flag=True, help="No colour."),
         _option(["-v", "--verbose"], _set_verbose, is_flag=True, help="Tell more."),
         _option(["-q", "--quiet"], _set_quiet, is_flag=True, help="Tell only data and errors."),
         _option(["--debug"], _set_debug, is_flag=True, help="Show tracebacks.", hidden=True),
     ]
+
+
+def _complete_format(ctx: click.Context, *_rest: object) -> list[str]:
+    return list(_formats_of(ctx.command) or FORMATS)
+
+
+def _formats_of(command: click.Command) -> tuple[str, ...]:
+    """What a command can print; nothing for a group, whose commands differ."""
+    return command.formats if isinstance(command, Command) else ()
 
 
 def _option(decls: list[str], callback: Callable[..., None], **settings: Any) -> TyperOption:
@@ -75,10 +94,21 @@ def _chdir(_ctx: click.Context, _param: click.Parameter, value: str | None) -> N
 
 
 def _set_output(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value and value not in FORMATS:
-        raise BadParameter(f"'{value}' is neither of {' and '.join(FORMATS)}", ctx, param)
-    if value:
-        console_of(ctx).json_output = value == "json"
+    if not value:
+        return
+    formats = _formats_of(ctx.command)
+    if value not in (formats or (*FORMATS, *REPORTS)):
+        raise BadParameter(_no_format(value, formats or FORMATS), ctx, param)
+    console_of(ctx).output = value
+
+
+def _no_format(value: str, formats: tuple[str, ...]) -> str:
+    neither = "neither of" if len(formats) == 2 else "none of"  # noqa: PLR2004  # a choice of two
+    return f"'{value}' is {neither} {', '.join(formats[:-1])} and {formats[-1]}"
+
+
+def _formats_help(formats: tuple[str, ...]) -> str:
+    return f"{', '.join(formats[:-1])} or {formats[-1]}."
 
 
 def _set_no_color(ctx: click.Context, _param: click.Parameter, value: bool | None) -> None:  # noqa: FBT001  # click calls it so
@@ -145,6 +175,21 @@ class Command(TyperCommand):
         super().__init__(*args, **settings)
         self._own = len(self.params)
         self.params = [*self.params, *_global_options()]
+        self.formats: tuple[str, ...] = FORMATS
+
+    def add_formats(self, *formats: str) -> None:
+        """Take further output formats."""
+        self.formats = (*self.formats, *formats)
+        for param in self.params:
+            if isinstance(param, TyperOption) and param.name == "output":
+                param.help = _formats_help(self.formats)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; the format may have been given before its name."""
+        output = console_of(ctx).output
+        if output not in self.formats:
+            raise UsageError(_no_format(output, self.formats), ctx)
+        return super().invoke(ctx)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write help with an Examples section, laid out as the docstring has it."""
@@ -225,4 +270,7 @@ def load(name: str) -> click.Command:
 
 def _command(name: str, function: Function) -> click.Command:
     info = CommandInfo(name=name, callback=function, cls=Command)
-    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+    made = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+    if function in _reporting and isinstance(made, Command):
+        made.add_formats(*REPORTS)
+    return made

@@ -133,7 +133,9 @@ def _value_json(one: ExplainedValue) -> dict[str, Any]:
 def _explain_code(console: Console, code: str) -> None:
     from textwrap import wrap
 
-    entry = read_code(code)
+    from hrctl.diagnostics import catalog
+
+    entry = catalog.read(code)
     if console.json_output:
         console.json({"code": code, **entry})
         return
@@ -153,18 +155,3 @@ def _example_lines(example: str | dict[str, str]) -> Iterator[str]:
     for name, text in example.items():
         yield f"  # {name}"
         yield from (f"  {line}".rstrip() for line in text.strip("\n").splitlines())
-
-
-def read_code(code: str) -> dict[str, Any]:
-    """What is written about a code: title, text, wrong, right.
-
-    Raises:
-        HrctlError: HR148, where there is no such code.
-    """
-    import tomllib
-    from importlib.resources import files
-
-    path = files("hrctl.diagnostics") / "codes" / f"{code}.toml"
-    if not path.is_file():
-        raise HrctlError.of("HR148", f"there is no code {code}")
-    return tomllib.loads(path.read_text(encoding="utf-8"))

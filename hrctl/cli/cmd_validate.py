@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from hrctl.cli.app import console_of
+from hrctl.cli import options as given
+from hrctl.cli.app import console_of, reports
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.style import Paint, plain
+from hrctl.cli.reports import GITHUB_BYTES, Reports
 from hrctl.cli.session import Session
 from hrctl.diagnostics import Severity
+from hrctl.source.load import Loaded
 
 
+@reports
 def validate(
     ctx: typer.Context,
     *,
@@ -21,6 +27,8 @@ def validate(
         str | None, typer.Option("--rev", metavar="REV", help="A commit instead of the files here.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    report: given.Report = None,
+    max_bytes: given.MaxBytes = GITHUB_BYTES,
 ) -> int:
     """Check every manifest of the project and tell all that is wrong, each with its place.
 
@@ -30,43 +38,58 @@ def validate(
       hrctl validate
       hrctl validate --rev main
       hrctl validate -o json | jq -r '.diagnostics[].code'
+      hrctl validate -o github --report sarif=hrctl.sarif --report junit=hrctl.xml
     """
     console = console_of(ctx)
+    out = Reports(console, "hrctl validate", report, max_bytes=max_bytes)
     with Session(console) as session:
-        loaded = session.load(rev)
-        bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-        failed = any(one.severity in bad for one in loaded.diagnostics)
-        if console.json_output:
-            _json(console, session, rev)
-        else:
-            _text(console, session, rev)
+        with out.telling(session):
+            loaded = session.load(rev)
+        findings = out.findings(loaded.diagnostics, files=loaded.paths, strict=strict)
+        if console.output == "text":
+            _text(console, session, loaded)
+        elif console.json_output:
+            console.json(_object(loaded))
+        out.deliver(
+            {
+                **out.renderers(session, findings),
+                "text": lambda: "\n".join(_lines(session, loaded, 100)) + "\n",
+                "json": lambda: _json(loaded),
+            }
+        )
+        failed = any(one.severity in findings.failing for one in loaded.diagnostics)
     return Exit.ERROR if failed else Exit.DONE
 
 
-def _text(console: Console, session: Session, rev: str | None) -> None:
+def _text(console: Console, session: Session, loaded: Loaded) -> None:
+    brush = console.brush(sys.stdout)
+    console.lines(_lines(session, loaded, console.width, brush))
+
+
+def _lines(session: Session, loaded: Loaded, width: int, brush: Paint = plain) -> list[str]:
     from hrctl.cli.render.diagnostics import summary, text_lines
-    from hrctl.cli.render.style import paint
     from hrctl.cli.render.text import count
 
-    loaded = session.load(rev)
-    if loaded.diagnostics:
-        brush = paint(color=console.color(sys.stdout))
-        lines = text_lines(loaded.diagnostics, session.read_line, width=console.width, paint=brush)
-        console.data("\n".join([*lines, summary(loaded.diagnostics, loaded.files)]))
-    else:
-        resources = count(len(loaded.tree.rows), "resource")
-        console.data(f"{resources} in {count(loaded.files, 'file')}, all valid.")
+    found = loaded.diagnostics
+    if found:
+        lines = text_lines(found, session.read_line, width=width, paint=brush)
+        return [*lines, summary(found, loaded.files)]
+    resources = count(len(loaded.tree.rows), "resource")
+    return [f"{resources} in {count(loaded.files, 'file')}, all valid."]
 
 
-def _json(console: Console, session: Session, rev: str | None) -> None:
+def _object(loaded: Loaded) -> Mapping[str, Any]:
     from hrctl.cli.render.diagnostics import as_json
 
-    loaded = session.load(rev)
-    console.json(
-        {
-            "files": loaded.files,
-            "documents": loaded.documents,
-            "valid": not any(one.severity is Severity.ERROR for one in loaded.diagnostics),
-            "diagnostics": [as_json(one) for one in loaded.diagnostics],
-        }
-    )
+    return {
+        "files": loaded.files,
+        "documents": loaded.documents,
+        "valid": not any(one.severity is Severity.ERROR for one in loaded.diagnostics),
+        "diagnostics": [as_json(one) for one in loaded.diagnostics],
+    }
+
+
+def _json(loaded: Loaded) -> str:
+    import json
+
+    return json.dumps(_object(loaded), indent=2, ensure_ascii=False) + "\n"

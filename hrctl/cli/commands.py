@@ -70,7 +70,7 @@ Usage: hrctl [OPTIONS] COMMAND [ARGS]...
 _TAIL = """\
 Options, before or after the command:
   -C DIR                Work as if started in DIR.
-  -o, --output FORMAT   text or json.
+  -o, --output FORMAT   text or json; some commands have more.
   --no-color            No colour, as with a non-empty NO_COLOR.
   -v, --verbose         Tell more.
   -q, --quiet           Tell only data and errors.

@@ -23,12 +23,17 @@ class Console:
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self.json_output = False
+        self.output = "text"  # or json; some commands have more, see `hrctl.cli.app.REPORTS`
         self.no_color = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         self.verbose = 0
         self.quiet = False
         self.debug = environ.get("HRCTL_DEBUG", "0") not in {"", "0"}
         self._columns = environ.get("COLUMNS", "")
+
+    @property
+    def json_output(self) -> bool:
+        """Whether a program reads what is printed."""
+        return self.output == "json"
 
     @property
     def width(self) -> int:

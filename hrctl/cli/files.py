@@ -1,4 +1,4 @@
-"""Writing manifests: whole or not at all."""
+"""Writing manifests and reports: whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from hrctl.diagnostics import HrctlError
 def write_text(path: Path, text: str) -> None:
     """Replace the file at once, keeping its mode; a link stays a link, its target is replaced.
 
+    What is there and no regular file, such as a pipe or `/dev/stdout`, is written to as it is.
+
     Raises:
         HrctlError: HR146, where the system refuses.
     """
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8") as stream:
+                stream.write(text)
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode if target.exists() else None
         beside.write_bytes(text.encode("utf-8"))

@@ -79,6 +79,24 @@ Parallelism = Annotated[
     int | None,
     typer.Option("--parallelism", min=1, metavar="N", help="Work on up to N at once (10)."),
 ]
+Report = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report",
+        metavar="FORMAT=FILE",
+        help="Write the result to a file, too: text, json, github, sarif, junit, markdown.",
+    ),
+]
+MaxBytes = Annotated[
+    int,
+    typer.Option(
+        "--max-bytes",
+        min=2_048,
+        metavar="N",
+        help="Shorten Markdown to N bytes (65536, what a comment on GitHub holds).",
+        show_default=False,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Save the plan, for `hrctl apply FILE`."),

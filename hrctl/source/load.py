@@ -30,6 +30,8 @@ _BREAK: Final = re.compile(r"\r\n?|\n")  # the line ends of YAML; `splitlines` k
 class Loaded:
     """A tree with all that was found on the way; `tree` is partial where there are errors.
 
+    `paths` are those of the files that were read, `files` of them.
+
     Bodies are read when they are wanted, so it holds the cache open: close it, or use `with`.
     """
 
@@ -40,6 +42,7 @@ class Loaded:
     in_git: bool
     files: int
     documents: int
+    paths: Sequence[str]
     cache: Cache
     specs: Specs
 
@@ -90,6 +93,7 @@ def load(project: Project, revision: str | None = None) -> Loaded:
         listing.in_git,
         len(files),
         sum(len(record.addresses) for record in tree.records),
+        tuple(files),
         cache,
         specs,
     )

@@ -1,0 +1,140 @@
+"""A value to an age file and back.
+
+The payload is one line of JSON: the value, the place that it was made for, and the fingerprints of
+whom it is encrypted to. The age file is armoured, so that it can stand in YAML; `age -d` opens it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.model.places import SecretPlace
+from hrctl.model.recipients import fingerprint
+from hrctl.model.revealed import remember
+
+if TYPE_CHECKING:
+    from hrctl.model.values import Json
+
+FORMAT: Final = 1
+NO_KEY: Final = "HR170"  # none of the identities opens it
+DAMAGED: Final = "HR172"
+MISPLACED: Final = "HR173"
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """The inside of an age file: the plaintext, its place, and whom it is encrypted to."""
+
+    value: str
+    place: SecretPlace
+    recipients: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Unsealed({self.place})"
+
+
+def seal(value: str, place: SecretPlace, recipients: Sequence[str]) -> dict[str, Json]:
+    """Encrypt a value for a place.
+
+    Args:
+        value: the plaintext.
+        place: the declaring document and the field, see `places.place_in`.
+        recipients: public keys: age1..., ssh-ed25519 ..., ssh-rsa ...
+
+    Returns:
+        What stands in ``valueFrom``: ``{"age": <armoured file>, "recipients": [<fingerprint>]}``.
+
+    Raises:
+        HrctlError: HR171, for a key that nothing can be encrypted to.
+    """
+    from hrctl.secrets.keys import recipient
+
+    remember(value)
+    marks = [fingerprint(key) for key in recipients]
+    return _sealed(value, place, marks, [recipient(key) for key in recipients])
+
+
+def _sealed(
+    value: str, place: SecretPlace, marks: list[str], recipients: list[Any]
+) -> dict[str, Json]:
+    import pyrage
+
+    payload = {"v": FORMAT, "for": str(place), "to": marks, "value": value}
+    data = json.dumps(payload, ensure_ascii=False).encode("utf-8") + b"\n"
+    try:
+        armoured = pyrage.encrypt(data, recipients, armored=True)
+    except pyrage.EncryptError as error:  # a plugin that is not there, or that refuses
+        raise HrctlError.of(
+            "HR171",
+            f"cannot encrypt to the recipients of {place}: {first_line(error)}",
+            hint="where a plugin is needed, it must be in PATH",
+        ) from None
+    return {"age": armoured.decode("ascii"), "recipients": marks}
+
+
+def unseal(source: Mapping[str, Json], identities: Sequence[Any], place: str = "") -> Unsealed:
+    """Decrypt what `seal` has made.
+
+    Args:
+        source: what stands in ``valueFrom``.
+        identities: of pyrage.
+        place: where it stands, for messages.
+
+    Raises:
+        HrctlError: HR170 where none of the identities opens it, HR172 where it is damaged or not
+            of hrctl's making. It is not judged whether it stands where it belongs.
+    """
+    import pyrage
+
+    where = f"the secret at {place}" if place else "the secret"
+    try:
+        data = pyrage.decrypt(str(source["age"]).strip().encode(), identities)
+    except pyrage.DecryptError as error:
+        reason = first_line(error)
+        if "matching keys" in reason:
+            raise HrctlError.of(NO_KEY, f"no identity here opens {where}") from None
+        raise HrctlError.of(
+            DAMAGED,
+            f"{where} is damaged: {reason}",
+            hint="take it from the last good commit, or set it anew",
+        ) from None
+    except UnicodeEncodeError:
+        raise HrctlError.of(DAMAGED, f"{where} is damaged: it is no ASCII armour") from None
+    return _payload(data, where)
+
+
+def _payload(data: bytes, where: str) -> Unsealed:
+    """What the plaintext of an age file holds; nothing of it gets into a message."""
+    try:
+        found = json.loads(data)
+        value, place, marks = found["value"], found["for"], found["to"]
+        good = (
+            found["v"] == FORMAT
+            and isinstance(value, str)
+            and isinstance(place, str)
+            and isinstance(marks, list)
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        good = False
+    if not good:
+        remember(data.decode("utf-8", "replace").strip())
+        raise HrctlError(
+            Diagnostic(
+                DAMAGED,
+                f"{where} is an age file that `hrctl secrets set` has not made",
+                hint="age -d opens it; give the value to `hrctl secrets set`",
+                note="a secret holds its place too, so that it cannot be copied elsewhere",
+            )
+        ) from None
+    remember(value)
+    return Unsealed(value, SecretPlace.parse(place), tuple(map(str, marks)))
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of pyrage says, as one clause."""
+    text = str(error).strip().splitlines() or ["it gives no reason"]
+    return text[0][:1].lower() + text[0][1:].rstrip(".")

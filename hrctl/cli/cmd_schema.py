@@ -33,6 +33,14 @@ def schema(
     write: Annotated[
         Path | None, typer.Option("--write", metavar="DIR", help="Write all of them into a folder.")
     ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="DIR",
+            help="Write nothing; leave with 1 where one that lies there is not current.",
+        ),
+    ] = None,
 ) -> int:
     """Print the JSON Schema of what users write, or write all of them.
 
@@ -43,8 +51,16 @@ def schema(
       hrctl schema
       hrctl schema Service
       hrctl schema --write schemas
+      hrctl schema --check schemas
     """
     console = console_of(ctx)
+    if check is not None:
+        current = check_schemas(check)
+        if console.json_output:
+            console.json({"current": current})
+        else:
+            console.data(f"The schemas in {check} are current.")
+        return Exit.DONE
     if write is not None:
         changed = write_schemas(write)
         if console.json_output:
@@ -86,13 +102,41 @@ def _text(what: str | None) -> str:
 
 def write_schemas(folder: Path) -> list[Path]:
     """Write every schema into a folder; returns those that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, text in _generated().items():
+        path = folder / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            changed.append(path)
+    return changed
+
+
+def check_schemas(folder: Path) -> list[str]:
+    """The names of the schemas in a folder, which are those of this hrctl.
+
+    Raises:
+        HrctlError: HR295 for each that is another one, or where there is none.
+    """
+    generated = _generated()
+    there = [name for name in generated if (folder / name).is_file()]
+    write = f"hrctl schema --write {folder}"
+    if not there:
+        raise HrctlError.of("HR295", f"there is no schema of hrctl in {folder}", hint=write)
+    stale = [name for name in there if (folder / name).read_bytes() != generated[name].encode()]
+    if stale:
+        raise HrctlError(
+            *(
+                Diagnostic("HR295", f"{folder / name} is not of this version of hrctl", hint=write)
+                for name in stale
+            )
+        )
+    return there
+
+
+def _generated() -> dict[str, str]:
     from hrctl.model import schema as schemas
     from hrctl.model.planschema import plan_schema
 
-    changed = schemas.write(folder)
-    path = folder / "plan.schema.json"
-    text = json.dumps(plan_schema(), indent=1, ensure_ascii=False) + "\n"
-    if not path.exists() or path.read_text("utf-8") != text:
-        path.write_text(text, "utf-8")
-        changed.append(path)
-    return changed
+    plan = json.dumps(plan_schema(), indent=1, ensure_ascii=False) + "\n"
+    return {**schemas.generate(), "plan.schema.json": plan}

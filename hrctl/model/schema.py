@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -90,18 +89,6 @@ def generate() -> dict[str, str]:
         name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()
     }
-
-
-def write(folder: Path) -> list[Path]:
-    """Write every schema file into a folder; returns those that changed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    changed = []
-    for name, text in generate().items():
-        path = folder / name
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
-            changed.append(path)
-    return changed
 
 
 def _short(name: str) -> str:
@@ -300,7 +287,7 @@ def _part(schema: Schema) -> Schema:
     """The schema of a part of a value: nothing is required, null removes, lists stay whole."""
     part = dict(schema)
     if "if" in part:
-        return part  # it speaks of fields that are there
+        return _part_rule(part)
     for word in ("required", "oneOf", "minProperties", "defaultSnippets"):
         part.pop(word, None)
     if "$ref" in part:
@@ -313,6 +300,16 @@ def _part(schema: Schema) -> Schema:
     if isinstance(part.get("additionalProperties"), dict):
         part["additionalProperties"] = _or_null(part["additionalProperties"])
     return part
+
+
+def _part_rule(rule: Schema) -> Schema:
+    """A rule between fields counts in a part where all that it speaks of is written."""
+    condition = rule["if"]
+    written = {*condition.get("required", ()), *condition.get("properties", ())}
+    made = {**rule, "if": {**condition, "required": sorted(written)}}
+    if "required" in rule["then"]:
+        made["then"] = {word: one for word, one in rule["then"].items() if word != "required"}
+    return made
 
 
 def _or_null(schema: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""Generated JSON Schemas, and that they agree with `check_spec` as far as a schema can know."""
+"""Generated JSON Schemas: their form. tests/editors holds them against `validate` and an editor."""
 
 from __future__ import annotations
 
@@ -12,22 +12,11 @@ import pytest
 from jsonschema import Draft7Validator
 
 from hrctl.model.kinds import KINDS
-from hrctl.model.schema import document_schema, generate, kind_schema, project_schema, write
-from hrctl.source.parse import parse_file
+from hrctl.model.samples import SAMPLES
+from hrctl.model.schema import document_schema, generate, kind_schema, project_schema
+from hrctl.model.validate import check_spec
 
 ROOT = Path(__file__).parents[2]
-CASES = Path(__file__).parent / "cases"
-# What a schema of draft 7 does not know: rules between fields, a value's own rules, the day.
-BEYOND_A_SCHEMA = {"HR028", "HR031", "HR032"}
-# And single values whose form is more than a pattern, or that are written in two places.
-BEYOND_A_PATTERN = (
-    "/spec/expires HR024",
-    "/schema HR024",
-    "/pattern HR024",
-    "/connection/endpoint HR030",
-    "/variants/",
-    "/replicas HR022 wrong type for replicas: wanted an integer, got a number",
-)
 
 
 @cache
@@ -37,38 +26,54 @@ def validator(name: str | None) -> Draft7Validator:
     return Draft7Validator(schema)
 
 
-def cases() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in KINDS:
-        data = b"cases:\n" + (CASES / f"{name.lower()}.yaml").read_bytes()
-        (((_, document),), _) = parse_file(data, name)
-        for case in document["cases"]:
-            yield name, case
+SPECS = [(name, told) for name, samples in SAMPLES.items() for told in samples]
 
 
-def knowable(problem: str) -> bool:
-    return problem.split(" HR")[1][:3] not in {code[2:] for code in BEYOND_A_SCHEMA} and not any(
-        one in problem for one in BEYOND_A_PATTERN
-    )
+@pytest.mark.parametrize(("name", "told"), SPECS)
+def test_samples_are_valid(name: str, told: str) -> None:
+    spec = SAMPLES[name][told]
+    assert check_spec(name, spec) == []
+    assert SAMPLES.keys() == set(KINDS)
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["one-schema", "schema-of-the-kind"])
-@pytest.mark.parametrize(
-    ("name", "case"), [pytest.param(*one, id=f"{one[0]}-{n}") for n, one in enumerate(cases())]
-)
-def test_verdicts_agree(name: str, case: dict[str, Any], *, keyed: bool) -> None:
-    document = {
-        "apiVersion": "hrctl.dev/v1",
-        "kind": name,
-        "metadata": {"name": "x", "patch": case.get("partial", False)},
-        "spec": case["spec"],
-    }
-    errors = [one.message for one in validator(None if keyed else name).iter_errors(document)]
-    if not case["problems"]:
-        # null, which removes what is inherited, has no place in the schema of a whole document
-        assert errors == [] or "null" in json.dumps(case["spec"])
-    elif any(knowable(one) for one in case["problems"]):
-        inherited = name == "Registry" and not keyed
-        assert errors or (inherited and all("/spec/defaults/" in one for one in case["problems"]))
+def test_each_enumerated_value_has_a_line_of_help() -> None:
+    def enumerations(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, list):
+            for one in value:
+                yield from enumerations(one)
+        elif isinstance(value, dict):
+            if isinstance(value.get("enum"), list) and value["enum"]:
+                yield value
+            for key, one in value.items():
+                if key != "if":  # what a condition names is offered to no one
+                    yield from enumerations(one)
+
+    for name, text in generate().items():
+        found = list(enumerations(json.loads(text)))
+        assert found
+        for one in found:
+            assert len(one["enumDescriptions"]) == len(one["enum"]), (name, one["enum"])
+
+
+def test_each_field_is_described_and_each_default_and_example_is_valid() -> None:
+    schema = document_schema()
+    for name, definition in schema["definitions"].items():
+        for field, inside in definition.get("properties", {}).items():
+            if name.endswith(".part"):
+                continue  # made from the others
+            told = inside.get("description") or any(
+                one.get("$ref") for one in inside.get("allOf", [inside])
+            )
+            assert told, (name, field)
+            alone = {**schema, "definitions": schema["definitions"], "allOf": [inside]}
+            for word in ("properties", "required", "additionalProperties", "type"):
+                alone.pop(word, None)
+            for value in (*inside.get("examples", ()), *_default(inside)):
+                assert Draft7Validator(alone).is_valid(value), (name, field, value)
+
+
+def _default(inside: dict[str, Any]) -> list[Any]:
+    return [inside["default"]] if "default" in inside else []
 
 
 @pytest.mark.parametrize(
@@ -139,8 +144,3 @@ def test_every_reference_leads_somewhere_and_every_definition_is_used() -> None:
 def test_schemas_in_the_repository_are_current() -> None:
     for name, text in generate().items():
         assert (ROOT / "schemas" / name).read_text("utf-8") == text, f"{name}: run make schemas"
-
-
-def test_write_tells_what_changed(tmp_path: Path) -> None:
-    assert {path.name for path in write(tmp_path / "new")} == set(generate())
-    assert write(tmp_path / "new") == []

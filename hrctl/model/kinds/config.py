@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from hrctl.model.kinds.base import Broken, Number, Ruled, Spec, choices, got, says
+from hrctl.model.kinds.conditions import (
+    Schema,
+    given,
+    is_or_left_out,
+    one_of,
+    refused,
+    rules,
+    when,
+)
 from hrctl.model.kinds.reference import Reference
 from hrctl.model.values import Json, canonical, is_reference
 
@@ -24,30 +33,56 @@ Type = Annotated[
         "text that only ever stands here encrypted",
     ),
 ]
+_JSON_TYPES: Final = {
+    "STRING": "string",
+    "INTEGER": "integer",
+    "FLOAT": "number",
+    "BOOLEAN": "boolean",
+}
+_FITS: Final = {
+    "min": ("INTEGER", "FLOAT", "STRING"),
+    "max": ("INTEGER", "FLOAT", "STRING"),
+    "allowed": ("STRING", "INTEGER", "FLOAT", "BOOLEAN", "JSON"),
+    "pattern": ("STRING",),
+    "schema": ("JSON",),
+}
 Key = Annotated[
     str, says(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "letters, digits, _, . and -, a letter or _ first")
 ]
 
 
+def _conditions() -> Iterator[Schema]:
+    """In JSON Schema: the values and rules that go with each type."""
+    reference: Schema = {"type": "object", "required": ["valueFrom"]}
+    nothing: Schema = {"type": "null"}
+    for name, value in _JSON_TYPES.items():
+        held: Schema = {"anyOf": [{"type": value}, reference, nothing]}
+        yield when(
+            is_or_left_out("type", name) if name == "STRING" else one_of("type", name),
+            {"properties": {"value": held, "default": held}},
+        )
+    yield when(
+        one_of("type", "SECRET"),
+        {
+            "properties": {
+                "value": {"anyOf": [reference, nothing]},
+                "valueFrom": {"anyOf": [{"required": ["age"]}, nothing]},
+                "default": nothing,
+            }
+        },
+    )
+    for field, types in _FITS.items():
+        others = [name for name in (*_JSON_TYPES, "JSON", "SECRET") if name not in types]
+        told = f"'{field}' goes with {', '.join(types)}"
+        fits = is_or_left_out if "STRING" in others else one_of
+        yield when(fits("type", *others), refused(told, field))
+    yield when(given("value", "valueFrom"), refused("value or valueFrom, not both", "valueFrom"))
+
+
 class Entry(Ruled):
     """One value, with its type and the rules that it obeys."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "allOf": [
-                {
-                    "if": {"properties": {"type": {"const": "SECRET"}}, "required": ["type"]},
-                    "then": {
-                        "properties": {
-                            "value": {"type": "object", "required": ["valueFrom"]},
-                            "valueFrom": {"required": ["age"]},
-                            "default": {"type": "null"},
-                        }
-                    },
-                }
-            ]
-        }
-    )
+    model_config = rules(*_conditions())
 
     type: Type = Field("STRING", description="What sort of value it is.")
     value: Any = Field(None, description="The value; a SECRET has valueFrom with age instead.")
@@ -199,13 +234,6 @@ _VALUES: Final[dict[str, tuple[str, Callable[[Json], bool]]]] = {
     "FLOAT": ("a number", _is_number),
     "BOOLEAN": ("a boolean", lambda value: isinstance(value, bool)),
     "JSON": ("a JSON value", lambda _: True),
-}
-_FITS: Final = {
-    "min": ("INTEGER", "FLOAT", "STRING"),
-    "max": ("INTEGER", "FLOAT", "STRING"),
-    "allowed": ("STRING", "INTEGER", "FLOAT", "BOOLEAN", "JSON"),
-    "pattern": ("STRING",),
-    "schema": ("JSON",),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from hrctl.model.kinds import conditions
 from hrctl.model.kinds.base import (
     AtLeastOne,
     Broken,
@@ -20,6 +21,7 @@ from hrctl.model.kinds.base import (
     Spec,
     choices,
 )
+from hrctl.model.kinds.conditions import is_or_left_out, needed, one_of, refused, typed, when
 
 Type = Annotated[
     Literal["PROCESSING", "ANALYTICS", "AI_ML", "COMPUTE", "STORAGE", "STREAM", "BATCH"],
@@ -82,6 +84,14 @@ class Capacity(Ruled):
 class Scaling(Ruled):
     """How the number of workers follows the work."""
 
+    model_config = conditions.rules(
+        when(
+            one_of("policy", "AUTO_CPU", "AUTO_MEMORY", "AUTO_QUEUE", "PREDICTIVE"),
+            needed("target"),
+        ),
+        when(one_of("policy", "AUTO_CPU", "AUTO_MEMORY"), typed("target", {"maximum": _PERCENT})),
+    )
+
     policy: Policy = Field("MANUAL", description="What is followed.")
     target: Positive | None = Field(
         None, description="Percent of processor or memory, or queued tasks for each worker."
@@ -118,6 +128,13 @@ class Resources(Spec):
 
 class Gpu(Ruled):
     """Graphics processors of a worker."""
+
+    model_config = conditions.rules(
+        when(
+            is_or_left_out("enabled", False),
+            refused("count does not go with enabled: false", "count"),
+        )
+    )
 
     enabled: bool = Field(default=False, description="Whether workers have any.")
     count: AtLeastOne | None = Field(None, description="How many each worker has.")

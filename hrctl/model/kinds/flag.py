@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from hrctl.model.kinds import conditions
 from hrctl.model.kinds.base import (
     Broken,
     Duration,
@@ -22,22 +24,39 @@ from hrctl.model.kinds.base import (
     got,
     wrong_type,
 )
+from hrctl.model.kinds.conditions import given, needed, one_of, refused, typed, when
 
+_DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 Operator = Literal["eq", "ne", "in", "notIn", "contains", "notContains", "gt", "le", "lt", "ge"]
 
 
 def _date(value: Any) -> str:
     if not isinstance(value, str):
         raise wrong_type("a date", value)
+    wrong = fault(
+        "HR024", f"bad value '{value}' for {{field}}", note="a date is written as 2027-03-31"
+    )
+    if _DATE.fullmatch(value) is None:  # `fromisoformat` also takes 20270331 and 2027-W13-3
+        raise wrong
     try:
         return date.fromisoformat(value).isoformat()
     except ValueError:
-        raise fault(
-            "HR024", f"bad value '{value}' for {{field}}", note="a date is written as 2027-03-31"
-        ) from None
+        raise wrong from None
 
 
-Date = Annotated[str, Form(_date, {"type": "string", "format": "date"})]
+Date = Annotated[
+    str,
+    Form(
+        _date,
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": _DATE.pattern,
+            "patternErrorMessage": "a date is written as 2027-03-31",
+            "examples": ["2027-03-31"],
+        },
+    ),
+]
 
 
 class Step(Spec):
@@ -49,6 +68,14 @@ class Step(Spec):
 
 class Rollout(Ruled):
     """Who gets it already."""
+
+    model_config = conditions.rules(
+        when(one_of("strategy", "AB_TEST"), needed("weights")),
+        when(
+            {**given("percentage"), **typed("steps", {"minItems": 1}), "required": ["steps"]},
+            refused("percentage does not go with steps", "percentage"),
+        ),
+    )
 
     strategy: Annotated[
         Literal["INSTANT", "GRADUAL", "CANARY", "BLUE_GREEN", "AB_TEST"],
@@ -124,8 +151,24 @@ class Target(Spec):
     variant: Filled = Field(description="The variant that they get.")
 
 
+def _typed_variants() -> Iterator[conditions.Schema]:
+    """In JSON Schema: the variants that go with each type."""
+    for name, word in (("BOOLEAN", "boolean"), ("STRING", "string"), ("NUMBER", "number")):
+        yield when(
+            one_of("type", name), typed("variants", {"additionalProperties": {"type": word}})
+        )
+    yield when(
+        one_of("type", "OBJECT"), typed("variants", {"additionalProperties": {"type": "object"}})
+    )
+    yield when(one_of("type", "STRING", "NUMBER", "OBJECT"), needed("variants"))
+
+
 class FeatureFlagSpec(Ruled):
     """A value that depends on who asks; the same user always gets the same answer."""
+
+    model_config = conditions.rules(
+        *_typed_variants(), when(given("variants"), typed("variants", {"minProperties": 1}))
+    )
 
     type: Annotated[
         Literal["BOOLEAN", "STRING", "NUMBER", "OBJECT"],

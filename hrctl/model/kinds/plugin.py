@@ -7,13 +7,25 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hrctl.model.kinds.base import Broken, Filled, Name, Ruled, exactly_one, one_of, says
+from hrctl.model.kinds import conditions
+from hrctl.model.kinds.base import Broken, Filled, Name, Ruled, one_of, says
+from hrctl.model.kinds.conditions import given, needed, refused, when
 
 
 class Source(Ruled):
     """Where it comes from: a package and its version, a git repository and a ref, or a path."""
 
-    model_config = exactly_one("package", "git", "path")
+    model_config = conditions.rules(
+        when(given("package"), needed("version")),
+        when(given("git"), needed("ref")),
+        *(
+            when(given(other), refused(f"{field} goes only with {owner}", field))
+            for field, owner in (("version", "package"), ("ref", "git"))
+            for other in ("package", "git", "path")
+            if other != owner
+        ),
+        oneOf=[needed("package"), needed("git"), needed("path")],
+    )
 
     package: (
         Annotated[str, says(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "a distribution's name")]
@@ -55,7 +67,9 @@ class PluginSpec(Ruled):
         Annotated[str, says("^sha256:[0-9a-f]{64}$", "sha256: and 64 hexadecimal digits")] | None
     ) = Field(None, description="The digest that the distribution must have.")
     enabled: bool = Field(default=True, description="Whether it is loaded.")
-    depends_on: list[Name] = Field([], description="Other plugins that it needs.")
+    depends_on: list[Name] = Field(
+        [], description="Other plugins that it needs.", json_schema_extra={"uniqueItems": True}
+    )
     config: dict[str, Any] = Field({}, description="Its own settings.")
 
     def rules(self) -> Iterator[Broken]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isclose
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from hrctl.model.kinds import conditions
 from hrctl.model.kinds.base import (
     AtLeastOne,
     Broken,
@@ -25,6 +26,8 @@ from hrctl.model.kinds.base import (
     one_of,
     says,
 )
+from hrctl.model.kinds.conditions import is_or_left_out, needed, refused, typed, when
+from hrctl.model.kinds.conditions import one_of as has_one_of
 from hrctl.model.kinds.health import HealthCheck
 from hrctl.model.kinds.reference import Target
 
@@ -69,6 +72,15 @@ class Match(Spec):
 
 class Affinity(Ruled):
     """A rule that chooses nodes."""
+
+    model_config = conditions.rules(
+        when(has_one_of("operator", "exists"), typed("values", {"maxItems": 0})),
+        when(has_one_of("operator", "in"), typed("values", {"minItems": 1})),
+        when(
+            is_or_left_out("operator", "eq", "ne"), typed("values", {"minItems": 1, "maxItems": 1})
+        ),
+        when(is_or_left_out("operator", "eq", "ne", "in"), needed("values")),
+    )
 
     key: Filled = Field(description="type, region, zone, or a label.")
     operator: Annotated[
@@ -210,8 +222,19 @@ class SplitRule(Spec):
     value: str | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
 
 
+def _split_by(*wanted: str) -> conditions.Schema:
+    others = [name for name in ("percentage", "name", "value") if name not in wanted]
+    told = f"only {' and '.join(wanted)} count in this mode"
+    return typed("rules", {"items": {**refused(told, *others), **needed(*wanted)}})
+
+
 class TrafficSplit(Ruled):
     """Who goes to which subset."""
+
+    model_config = conditions.rules(
+        when(is_or_left_out("mode", "PERCENTAGE"), _split_by("percentage")),
+        when(has_one_of("mode", "HEADER", "COOKIE"), _split_by("name", "value")),
+    )
 
     mode: Annotated[
         Literal["PERCENTAGE", "HEADER", "COOKIE"],
@@ -254,8 +277,20 @@ class Tracing(Spec):
     sampling: Percent = Field(100, description="The share of requests, 0 to 100.")
 
 
+_UNSEEN: Final = "a TCP route sees no requests"
+_EMPTY: Final[conditions.Schema] = {
+    "anyOf": [{"type": "null"}, {"type": "array", "maxItems": 0}],
+    "errorMessage": _UNSEEN,
+}
+
+
 class RouteSpec(Ruled):
     """How requests find their way through the mesh."""
+
+    model_config = conditions.rules(
+        when(has_one_of("type", "TCP"), typed("match", _EMPTY)),
+        when(has_one_of("type", "TCP"), refused(_UNSEEN, "retry", "trafficSplit")),
+    )
 
     type: Annotated[
         Literal["HTTP", "GRPC", "TCP", "WEBSOCKET"],

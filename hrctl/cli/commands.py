@@ -33,6 +33,12 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         (
             ("get", "show what is live", "hrctl.cli.cmd_get:get"),
             ("explain", "tell where values come from", "hrctl.cli.cmd_explain:explain"),
+            (
+                "history",
+                "each change of a resource",
+                "hrctl.cli.cmd_history:history",
+            ),
+            ("blame", "each value beside the commit that set it", "hrctl.cli.cmd_blame:blame"),
             ("graph", "draw what depends on what", "hrctl.cli.cmd_graph:graph"),
         ),
     ),

@@ -193,3 +193,11 @@ class Ledger(Protocol):
     def run_changes(self, run: str) -> Sequence[ChangeRecord]:
         """How each change of a run ended."""
         ...
+
+    def run(self, run: str) -> RunRecord | None:
+        """One run by its name."""
+        ...
+
+    def applied(self, address: Address) -> Sequence[tuple[RunRecord, ChangeRecord]]:
+        """The runs that carried out a change of an address, oldest first."""
+        ...

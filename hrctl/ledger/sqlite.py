@@ -116,6 +116,22 @@ class SqliteLedger:
         found = self._select("SELECT * FROM run_changes WHERE run = ? ORDER BY rowid", (run,))
         return [ChangeRecord(run, Address(address), *rest) for run, address, *rest in found]
 
+    def run(self, run: str) -> RunRecord | None:
+        """One run by its name."""
+        found = self._select(f"{_RUNS} WHERE id = ?", (run,))
+        with self._readable(run):
+            return rows.run_of(found[0]) if found else None
+
+    def applied(self, address: Address) -> list[tuple[RunRecord, ChangeRecord]]:
+        """The runs that carried out a change of an address, oldest first."""
+        query = "SELECT * FROM run_changes WHERE address = ? AND result = 'done' ORDER BY rowid"
+        found = []
+        for run, _, *rest in self._select(query, (address,)):
+            record = self.run(run)
+            if record is not None:
+                found.append((record, ChangeRecord(run, address, *rest)))
+        return found
+
     # -- leases --------------------------------------------------------------------------------
 
     def acquire(self, subtree: str, *, run: str, seconds: float) -> Lease:

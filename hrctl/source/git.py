@@ -73,7 +73,7 @@ def toplevel(root: Path) -> Path | None:
     return None
 
 
-def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start git in the folder; no hook, pager, prompt or optional lock is involved.
 
     Raises:
@@ -83,7 +83,7 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
             ["git", *arguments],  # noqa: S607 - the user's git is the one that PATH names
             cwd=root,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,12 +92,14 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
         raise HrctlError.of("HR066", "git was not found", hint="install git") from None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """That of every git which hrctl starts."""
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
-def _finish(process: subprocess.Popen[bytes], what: str) -> bytes:
+def finish(process: subprocess.Popen[bytes], what: str) -> bytes:
+    """What a started git prints; HR066 where it fails."""
     output, errors = process.communicate()
     if process.returncode:
         lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
@@ -117,7 +119,7 @@ def run(root: Path, *arguments: str) -> bytes:
     Raises:
         HrctlError: HR066, with git's last word.
     """
-    return _finish(_start(root, *arguments), arguments[0])
+    return finish(start(root, *arguments), arguments[0])
 
 
 def list_worktree(root: Path, within: str = ".") -> Listing:
@@ -178,9 +180,9 @@ def _ask(
         "--",
         *patterns,
     )
-    with _start(root, *listing) as names, _start(root, *changes) as status:
-        files = _tracked(_finish(names, "ls-files"))
-        return files, *_status(_finish(status, "status"), prefix)
+    with start(root, *listing) as names, start(root, *changes) as status:
+        files = _tracked(finish(names, "ls-files"))
+        return files, *_status(finish(status, "status"), prefix)
 
 
 def _is_ignored(root: Path) -> bool:
@@ -188,7 +190,7 @@ def _is_ignored(root: Path) -> bool:
 
     Then it is in no repository of its own, whatever lies around it.
     """
-    process = _start(root, "check-ignore", "--quiet", PROJECT)
+    process = start(root, "check-ignore", "--quiet", PROJECT)
     process.communicate()
     return process.returncode == 0
 
@@ -322,13 +324,13 @@ def resolve(root: Path, revision: str) -> str:
     Raises:
         HrctlError: HR063 without any commit, HR064 in a shallow clone, else HR065.
     """
-    process = _start(
+    process = start(
         root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
     )
     output, _ = process.communicate()
     if process.returncode == 0:
         return output.decode().strip()
-    if _start(root, "rev-parse", "--verify", "--quiet", "HEAD").communicate()[0] == b"":
+    if start(root, "rev-parse", "--verify", "--quiet", "HEAD").communicate()[0] == b"":
         raise HrctlError(no_commit())
     if run(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
         raise HrctlError.of(
@@ -366,7 +368,7 @@ def read_blobs(root: Path, blobs: Sequence[str]) -> Iterator[bytes]:
     done = subprocess.run(
         ["git", "cat-file", "--batch"],  # noqa: S607 - the user's git
         cwd=root,
-        env=_environment(),
+        env=environment(),
         input="".join(f"{blob}\n" for blob in blobs).encode(),
         capture_output=True,
         check=False,

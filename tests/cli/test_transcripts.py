@@ -29,6 +29,7 @@ FILES = sorted((HERE / "transcripts").glob("*.txt"))
 VARIABLE = [
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)"), "TIME"),
+    (re.compile(r"\bapplied \d{4}-\d\d-\d\d \d\d:\d\d"), "applied TIME"),
     (re.compile(r"(?<=ed) in \d+\.\d s$", re.MULTILINE), ""),
     (re.compile(r"\b\d+\.\d s\b"), "N.N s"),
     (re.compile(r"(\d+ \w+, )?\d+ (second|minute|hour|day|week|month|year)s? ago"), "N days ago"),

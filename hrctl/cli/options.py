@@ -10,7 +10,9 @@ import typer
 
 from hrctl.cli.complete import complete_address, complete_selector
 from hrctl.model.address import Address, Selector
+from hrctl.model.radius import Thresholds
 from hrctl.reconcile.options import SafetyLimits
+from hrctl.source.project import Project
 
 Targets = Annotated[
     list[str] | None,
@@ -126,6 +128,14 @@ def forced(texts: Sequence[str] | None) -> frozenset[Address]:
         HrctlError: HR140, where one is not an address.
     """
     return frozenset(Address.parse(text) for text in texts or ())
+
+
+def thresholds(project: Project) -> Thresholds:
+    """Where the grades of the blast radius begin, of the project file."""
+    return {
+        measure: {grade: number for grade, number in grades.items() if number is not None}
+        for measure, grades in project.blast_radius.items()
+    }
 
 
 def limits(safety: Mapping[str, Any]) -> SafetyLimits:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from hrctl.cli.console import Console
+from hrctl.cli.options import thresholds
 from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 from hrctl.drivers.api import Driver
@@ -22,6 +24,7 @@ def make_plan(session: Session, options: PlanOptions) -> Plan:
     """
     from hrctl.reconcile import planner, selection
 
+    options = replace(options, thresholds=thresholds(session.project))
     tree = session.tree()
     drivers: Mapping[str, Driver] = {}
     absent: dict[str, tuple[Diagnostic, ...]] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from hrctl.diagnostics import Diagnostic, Span
 from hrctl.model.address import Address
+from hrctl.model.radius import NOWHERE, BlastRadius
 from hrctl.model.values import Body, Json
 
 
@@ -136,7 +137,7 @@ class Plan:
     `serial` is the ledger's, `commit` that of HEAD (None without git), `dirty` whether the working
     tree differs from it, `tree_digest` stands for everything that is desired. `changes` is in an
     order that respects `waits_for`. `kept` is drift that is left as it is. A plan is `complete`
-    where every driver answered and nothing was excluded.
+    where every driver answered and nothing was excluded. `radius` is how far the changes can reach.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Plan:
     resources: int = 0  # how many are declared
     options: dict[str, Any] = field(default_factory=dict)
     kept: tuple[Change, ...] = ()
+    radius: BlastRadius = NOWHERE
 
     def count(self, *actions: Action) -> int:
         """How many changes have one of these actions."""

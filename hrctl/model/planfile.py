@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
+from hrctl.model import approval, danger
 from hrctl.model.address import Address
 from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
+from hrctl.model.radius import BlastRadius, Grade, Measured
 from hrctl.model.values import Json, digest
 
-FORMAT_VERSION: Final = "1.0"
+FORMAT_VERSION: Final = "1.1"
 _SIDES: Final = ("desired", "applied", "live")
 _LISTS: Final = ("changes", "kept", "drift", "diagnostics")
 
@@ -50,6 +52,8 @@ def to_object(plan: Plan) -> Object:
         "resources": plan.resources,
         "options": dict(plan.options),
         "summary": summary(plan),
+        "blast_radius": radius_object(plan.radius),
+        "approval": approval.digest(plan.changes),
         "changes": [change_object(change) for change in plan.changes],
         "drift": [
             _drift_object(change, kept=kept)
@@ -172,6 +176,22 @@ def change_object(change: Change) -> Object:
             "deletion": life.deletion,
         },
         "span": _span_object(change.span),
+        "dangers": [
+            {"danger": one.danger.value, "text": one.text} for one in danger.dangers(change)
+        ],
+        "approval": approval.change_digest(change),
+    }
+
+
+def radius_object(radius: BlastRadius) -> Object:
+    """The blast radius as a JSON object; `reasons` are texts, the weightiest first."""
+    return {
+        "grade": radius.grade.value,
+        "reasons": [one.text for one in radius.reasons],
+        "measured": [
+            {"measure": one.measure, "count": one.count, "grade": one.grade.value}
+            for one in radius.measured
+        ],
     }
 
 
@@ -243,6 +263,7 @@ def _plan(content: Object) -> Plan:
         resources=content["resources"],
         options=content["options"],
         kept=tuple(map(_change, content["kept"])),
+        radius=_radius(content["blast_radius"]),
     )
 
 
@@ -272,6 +293,15 @@ def _change(item: Object) -> Change:
         unknown=tuple(item["after_unknown"]),
         recorded=item["recorded"],
         previous_driver=item["previous_driver"],
+    )
+
+
+def _radius(item: Object) -> BlastRadius:
+    return BlastRadius(
+        Grade(item["grade"]),
+        tuple(
+            Measured(one["measure"], one["count"], Grade(one["grade"])) for one in item["measured"]
+        ),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hrctl.model.danger import Danger
 from hrctl.model.plan import Action, Reason
 from hrctl.model.planfile import FORMAT_VERSION
+from hrctl.model.radius import MEASURES, Grade
 
 Schema = dict[str, Any]
 
@@ -14,6 +16,11 @@ _FLAG: Final[Schema] = {"type": "boolean"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _ADDRESS: Final[Schema] = {"$ref": "#/$defs/address"}
 _SPAN: Final[Schema] = {"anyOf": [{"$ref": "#/$defs/span"}, {"type": "null"}]}
+_APPROVAL: Final[Schema] = {
+    "description": "SHA-256 of what is changed, from which state to which",
+    "type": "string",
+    "pattern": "^sha256:[0-9a-f]{64}$",
+}
 _POINTERS: Final[Schema] = {"type": "array", "items": {"type": "string", "pattern": "^(/.*)?$"}}
 
 
@@ -38,6 +45,8 @@ def plan_schema() -> Schema:
                 "resources": _COUNT,
                 "options": {"type": "object"},
                 "summary": _summary(),
+                "blast_radius": _radius(),
+                "approval": _APPROVAL,
                 "changes": _list("change"),
                 "drift": _list("drift"),
                 "kept": _list("change"),
@@ -112,6 +121,23 @@ def _change() -> Schema:
                 }
             ),
             "span": _SPAN,
+            "dangers": {
+                "type": "array",
+                "items": _object({"danger": {"enum": list(Danger)}, "text": _TEXT}),
+            },
+            "approval": _APPROVAL,
+        }
+    )
+
+
+def _radius() -> Schema:
+    grade: Schema = {"enum": list(Grade)}
+    measured = {"measure": {"enum": list(MEASURES)}, "count": _COUNT, "grade": grade}
+    return _object(
+        {
+            "grade": grade,
+            "reasons": {"type": "array", "items": _TEXT},
+            "measured": {"type": "array", "items": _object(measured)},
         }
     )
 

@@ -79,6 +79,10 @@ class Desired(Protocol):
         """`movedFrom`: old address -> new address."""
         ...
 
+    def level(self, registry: str) -> str | None:
+        """The level of a registry, by its path; None where none is declared there."""
+        ...
+
     def resource(self, address: Address) -> Resource:
         """The resource in full; KeyError where it is not declared."""
         ...

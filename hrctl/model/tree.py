@@ -137,6 +137,11 @@ class Tree:
         """Who refers to it or depends on it, directly."""
         return self._dependents.get(address, ())
 
+    def level(self, registry: str) -> str | None:
+        """The level of a registry, by its path; None where none is declared there."""
+        record = self._index.get(registry)
+        return record.level if record is not None else None
+
     def where(self, address: Address) -> Where:
         """Where the row of a resource is; KeyError where it is not declared."""
         path = address.registry

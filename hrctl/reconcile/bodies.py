@@ -1,13 +1,14 @@
-"""Bodies cut to what a plan may hold: masked, kept in part, reduced to what is managed."""
+"""Bodies cut to what a plan may hold: masked, or kept in part."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from hrctl.model.managed import names
 from hrctl.model.plan import ABSENT, Absent
 from hrctl.model.values import Body, Json, is_reference, is_sensitive_reference, pointer_parts
-from hrctl.reconcile.diff import Ignored, below, escaped, names
+from hrctl.reconcile.diff import Ignored, below, escaped
 
 # Stands where a live system showed a secret in the clear: a plan must never hold it.
 MASKED: Final[Json] = {"valueFrom": {"masked": True}}
@@ -115,19 +116,6 @@ def _keep_list(desired: list[Json], live: list[Json], ignored: Ignored) -> list[
             if () in below(ignored, str(index), item["name"]):
                 kept.append(item)
     return kept
-
-
-def managed(live: Json, shape: Json) -> Json:
-    """`live` without what only the live system has: the part that the ledger may record."""
-    if isinstance(live, dict) and isinstance(shape, dict) and not is_reference(shape):
-        return {key: managed(live[key], item) for key, item in shape.items() if key in live}
-    if isinstance(live, list) and isinstance(shape, list):
-        by_name = names(shape)
-        if by_name is not None and names(live) is not None:
-            return [managed(item, by_name.get(item["name"], item)) for item in live]
-        if len(live) == len(shape):
-            return [managed(item, shape[index]) for index, item in enumerate(live)]
-    return live
 
 
 def substitute(body: Body, replace: Callable[[str, Json], Json]) -> Body:

@@ -12,10 +12,11 @@ from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.drivers.api import Driver, Live, Ownership
 from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
+from hrctl.model.managed import managed
 from hrctl.model.plan import Action, Change, FieldChange, Reason
 from hrctl.model.resource import Resource
 from hrctl.model.values import Body
-from hrctl.reconcile.bodies import keep, managed, mask
+from hrctl.reconcile.bodies import keep, mask
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.options import PlanOptions, PlanSource, chosen
 from hrctl.reconcile.outputs import immutable_fields

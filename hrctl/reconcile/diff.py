@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from hrctl.model.managed import names
 from hrctl.model.plan import ABSENT, Absent, FieldChange, Reason
 from hrctl.model.values import (
     Body,
@@ -97,17 +98,6 @@ def covers(shape: Json | Absent, live: Json | Absent) -> bool:
             )
         return all(map(covers, shape, live))
     return same(shape, live)
-
-
-def names(items: list[Json]) -> dict[str, Json] | None:
-    """The elements by their `name`, where all have one of their own."""
-    found: dict[str, Json] = {}
-    for item in items:
-        name = item.get("name") if type(item) is dict else None
-        if type(name) is not str or name in found:
-            return None
-        found[name] = item
-    return found
 
 
 def below(ignored: Ignored, *segments: str) -> Ignored:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hrctl.diagnostics import Diagnostic
 from hrctl.model.address import Address, Selector
+from hrctl.model.radius import DEFAULTS, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class PlanOptions:
         cascade: a registry may go with all that is in it.
         force: protected resources that may be deleted or replaced.
         limits: of the project file.
+        thresholds: where the grades of the blast radius begin, of the project file.
         allow_deletes: at most so many deletes, whatever the limits say.
         allow_updates: at most so many updates, whatever the limits say.
     """
@@ -54,6 +56,7 @@ class PlanOptions:
     cascade: bool = False
     force: frozenset[Address] = frozenset()
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    thresholds: Thresholds = field(default_factory=lambda: DEFAULTS)
     allow_deletes: int | None = None
     allow_updates: int | None = None
 

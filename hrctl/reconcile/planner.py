@@ -12,6 +12,7 @@ from hrctl.drivers.api import Driver, Live
 from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address
 from hrctl.model.plan import ABSENT, Change, Plan
+from hrctl.model.radius import NOWHERE, BlastRadius
 from hrctl.model.resource import Desired, Resource, Row
 from hrctl.reconcile import graph, safety
 from hrctl.reconcile.decide import Decider, Situation
@@ -347,12 +348,24 @@ class _Planning:
     def _safety(self, changes: list[Change]) -> list[Diagnostic]:
         if self.options.refresh_only:
             return []
-        protected = {
-            a for a, entry in self.entries.items() if entry.lifecycle.protect and a in self.changes
-        }
         return safety.check(
-            changes, entries=self.seen.applied.keys(), protected=protected, options=self.options
+            changes,
+            entries=self.seen.applied.keys(),
+            protected=self._protected(),
+            options=self.options,
         )
+
+    def _protected(self) -> set[Address]:
+        """What the ledger records as protected, of what changes."""
+        found = self.entries.items()
+        return {a for a, entry in found if entry.lifecycle.protect and a in self.changes}
+
+    def _radius(self, changes: tuple[Change, ...]) -> BlastRadius:
+        if not changes:
+            return NOWHERE
+        from hrctl.reconcile.radius import blast_radius
+
+        return blast_radius(changes, self.desired, self._protected(), self.options.thresholds)
 
     def _frozen(
         self, serial: int, changes: tuple[Change, ...], diagnostics: tuple[Diagnostic, ...]
@@ -380,4 +393,5 @@ class _Planning:
             resources=len(self.rows),
             options=options.given(),
             kept=tuple(self.decider.kept.values()),
+            radius=self._radius(changes),
         )

@@ -11,7 +11,8 @@ from typing import Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, SafetyError, Severity
 from hrctl.model.address import Address, is_within
-from hrctl.model.plan import Action, Change, Plan, Reason
+from hrctl.model.danger import is_destroyed
+from hrctl.model.plan import Action, Change, Plan
 from hrctl.model.values import lookup
 from hrctl.reconcile.options import PlanOptions, named
 
@@ -55,18 +56,11 @@ def refuse(plan: Plan) -> None:
         raise HrctlError(*errors)
 
 
-def destroys(change: Change) -> bool:
-    """Whether a live thing is taken away by it; a move takes nothing away."""
-    return change.action is Action.REPLACE or (
-        change.action is Action.DELETE and change.reason is not Reason.MOVED
-    )
-
-
 def _limits(changes: Sequence[Change], total: int, options: PlanOptions) -> Iterable[Diagnostic]:
     if options.destroy:  # to delete everything is what was asked for
         return
     limits = options.limits
-    deletes = sum(map(destroys, changes))
+    deletes = sum(map(is_destroyed, changes))
     updates = sum(change.action is Action.UPDATE for change in changes)
     percent_counts = total >= limits.minimum
     if deletes > (options.allow_deletes or 0):
@@ -118,7 +112,7 @@ def _protected(
 ) -> Iterable[Diagnostic]:
     for change in changes:
         if (
-            destroys(change)
+            is_destroyed(change)
             and (change.lifecycle.protect or change.address in protected)
             and change.address not in force
         ):
@@ -141,7 +135,7 @@ def _registries(
         if (
             change.address.kind != "Registry"
             or change.action is not Action.DELETE
-            or not destroys(change)
+            or not is_destroyed(change)
             or lookup(change.applied, "/spec/deletion/cascade") is True
         ):
             continue

@@ -16,7 +16,7 @@ _LIFECYCLE: Final = ["protect", "ignore", "createFirst", "deletion"]
 _SPEC: Final = {
     kind: tuple(fields.split())
     for kind, fields in {
-        "Project": "root ledger drivers safety secrets parallelism",
+        "Project": "root ledger drivers safety blastRadius secrets parallelism",
         "Registry": "level description owner defaults drivers deletion sync discovery policies",
         "Service": "type state version install command workingDirectory env replicas ports"
         " healthCheck restart resources logs stopTimeout",

@@ -34,7 +34,7 @@ class DriverSpec:
 class Project:
     """A project: `root` is the folder of hrctl.yaml, `manifests` that of the manifests below it.
 
-    `safety` and `secrets` are as in the file, with the defaults filled in.
+    `safety`, `blast_radius` and `secrets` are as in the file, with the defaults filled in.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Project:
     ledger: str
     drivers: Mapping[str, DriverSpec]
     safety: Mapping[str, int] = field(default_factory=dict)
+    blast_radius: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     secrets: Mapping[str, Json] = field(default_factory=dict)
     parallelism: int = 10
 
@@ -106,6 +107,7 @@ def _project(root: Path, document: Mapping[str, Any]) -> Project:
             for name, one in spec["drivers"].items()
         },
         safety=spec["safety"],
+        blast_radius=spec["blastRadius"],
         secrets=spec["secrets"],
         parallelism=spec["parallelism"],
     )

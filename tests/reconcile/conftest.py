@@ -31,6 +31,7 @@ from hrctl.model.address import Address
 from hrctl.model.kinds import KINDS
 from hrctl.model.plan import Action, Change, Lifecycle, Plan
 from hrctl.model.resource import Deferred, Resource, Row
+from hrctl.model.scope import LEVELS
 from hrctl.model.values import Body, Json, digest, is_sensitive_reference, references
 from hrctl.reconcile import applier
 from hrctl.reconcile.events import Event, Report, RunInfo
@@ -152,6 +153,10 @@ class MemoryDesired:
     def moves(self) -> dict[Address, Address]:
         found = self._resources.values()
         return {one.moved_from: one.address for one in found if one.moved_from is not None}
+
+    def level(self, registry: str) -> str | None:
+        depth = registry.count("/")
+        return LEVELS[depth] if depth < len(LEVELS) else None
 
     def resource(self, address: Address) -> Resource:
         self.asked.append(address)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hrctl.reconcile.bodies import MASKED, keep, managed, mask, substitute
+from hrctl.model.managed import managed
+from hrctl.reconcile.bodies import MASKED, keep, mask, substitute
 
 SECRET = {"valueFrom": {"age": "cipher"}}
 

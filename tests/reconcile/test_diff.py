@@ -9,9 +9,10 @@ from deepdiff import DeepDiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrctl.model.managed import names
 from hrctl.model.plan import ABSENT, FieldChange, Reason
 from hrctl.model.values import pointer, pointer_parts
-from hrctl.reconcile.diff import covers, diff, names, same
+from hrctl.reconcile.diff import covers, diff, same
 
 KEYS = st.sampled_from(["a", "b", "c", "name", "x/y", "t~"])
 SCALARS = st.one_of(

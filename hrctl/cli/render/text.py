@@ -21,6 +21,7 @@ from hrctl.cli.render.values import (
 )
 from hrctl.model import planfile
 from hrctl.model.plan import ABSENT, Absent, Action, Change, FieldChange, Plan, Reason
+from hrctl.model.radius import Grade
 from hrctl.model.values import Body, Json, is_reference, pointer
 
 MARKS: Final = {
@@ -72,7 +73,7 @@ def plan_lines(
 
 
 def summary(plan: Plan) -> str:
-    """The last line."""
+    """The last lines: the numbers, and how far it can reach."""
     if not plan.pending:
         if plan.destroy:
             return "No changes. Nothing is left to destroy."
@@ -89,7 +90,10 @@ def summary(plan: Plan) -> str:
     ):
         if numbers[name]:
             line += f", {numbers[name]} {words}"
-    return line + "."
+    line += "."
+    if plan.radius.grade is not Grade.NONE:
+        line += f"\nBlast radius: {plan.radius.text}."
+    return line
 
 
 def count(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from hrctl.model.kinds.base import (
+    AtLeastOne,
     Broken,
     Count,
     Filled,
@@ -19,6 +20,7 @@ from hrctl.model.kinds.base import (
     choices,
     says,
 )
+from hrctl.model.radius import DEFAULTS
 
 
 class DriverInstance(Spec):
@@ -37,6 +39,51 @@ class Safety(Spec):
     max_delete_percent: Percent = Field(30, description="Beyond those, the share of resources.")
     max_updates: Count = Field(10, description="Updates that are always allowed.")
     max_update_percent: Percent = Field(30, description="Beyond those, the share of resources.")
+
+
+class Grades(Ruled):
+    """The numbers from which on a grade holds; a grade that is left out is never reached."""
+
+    low: AtLeastOne | None = Field(None, description="Where low begins.")
+    medium: AtLeastOne | None = Field(None, description="Where medium begins.")
+    high: AtLeastOne | None = Field(None, description="Where high begins.")
+    critical: AtLeastOne | None = Field(None, description="Where critical begins.")
+
+    def rules(self) -> Iterator[Broken]:
+        """A higher grade does not begin at a smaller number."""
+        before = 0
+        for name in ("low", "medium", "high", "critical"):
+            begins = getattr(self, name)
+            if begins is not None and begins < before:
+                yield Broken(f"{name} begins at {begins}, a lower grade at {before}", (name,))
+            before = max(before, begins or 0)
+
+
+def _grades(measure: str) -> Grades:
+    return Grades(**DEFAULTS[measure])
+
+
+class BlastRadius(Spec):
+    """Where the grades of a plan's blast radius begin, for each thing that is counted.
+
+    The grade of a plan is the highest of them.
+    """
+
+    changes: Grades = Field(_grades("changes"), description="Resources that change.")
+    deletes: Grades = Field(_grades("deletes"), description="Those deleted or replaced.")
+    data_loss: Grades = Field(_grades("dataLoss"), description="Those that lose data.")
+    public: Grades = Field(_grades("public"), description="Those opened to everyone.")
+    protected: Grades = Field(_grades("protected"), description="Those that are protected.")
+    stateful: Grades = Field(_grades("stateful"), description="Those that keep data.")
+    environments: Grades = Field(
+        _grades("environments"), description="Registries of level ENVIRONMENT that are reached."
+    )
+    tenants: Grades = Field(
+        _grades("tenants"), description="Registries of level TENANT that are reached."
+    )
+    dependents: Grades = Field(
+        _grades("dependents"), description="Unchanged resources that depend on what changes."
+    )
 
 
 class Recipients(Spec):
@@ -78,6 +125,9 @@ class ProjectSpec(Ruled):
         {}, description="Named driver instances; `local` always exists."
     )
     safety: Safety = Field(Safety(), description="How much one apply may change.")
+    blast_radius: BlastRadius = Field(
+        BlastRadius(), description="Where the grades of a plan's blast radius begin."
+    )
     secrets: SecretRules = Field(SecretRules(), description="How secrets are kept.")
     parallelism: Annotated[int, Field(ge=1, le=1000)] = Field(
         10, description="Calls to drivers at once."

@@ -1,0 +1,67 @@
+"""The digest that an approval is bound to: what a plan changes, from which state to which.
+
+It says nothing of the machine, the time, the commit or the order, so that another plan of the same
+changes has the same one. Secrets enter it as they stand in plans: as references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final
+
+from hrctl.model.managed import managed
+from hrctl.model.plan import Absent, Action, Change
+from hrctl.model.values import Json, canonical
+
+PREFIX: Final = "sha256:"
+
+
+def digest(changes: Iterable[Change]) -> str:
+    """Of all changes that a person would call one, in whatever order: ``sha256:...``."""
+    return combined(change_digest(one) for one in changes if one.action is not Action.NOOP)
+
+
+def combined(digests: Iterable[str]) -> str:
+    """Of the digests of changes."""
+    return _sha256("\n".join(sorted(digests)))
+
+
+def change_digest(change: Change) -> str:
+    """Of one change: ``sha256:...``."""
+    return _sha256(canonical(states(change)))
+
+
+def states(change: Change) -> dict[str, Json]:
+    """What the digest is made of: the address, what is done, from-state and to-state.
+
+    Both states of an update are the fields that differ, as they are live and as they are wanted;
+    the others are as declared on both sides. What is created has its whole body, what is deleted
+    that part of its live body which was applied.
+    """
+    action = change.action
+    old: Json = None
+    new: Json = change.after
+    if action in {Action.UPDATE, Action.REPLACE}:
+        old = {one.path: one.live for one in change.fields if not isinstance(one.live, Absent)}
+    elif action is Action.DELETE:
+        old = managed(change.before, change.applied)
+    elif action is Action.FORGET:
+        old = change.applied
+    if action is Action.UPDATE:
+        fields = [one for one in change.fields if not isinstance(one.desired, Absent)]
+        new = {one.path: one.desired for one in fields}
+    return {
+        "address": change.address,
+        "previous_address": change.previous_address,
+        "action": action.value,
+        "create_first": action is Action.REPLACE and change.lifecycle.create_first,
+        "driver": change.driver,
+        "previous_driver": change.previous_driver,
+        "from": old,
+        "to": new,
+    }
+
+
+def _sha256(text: str) -> str:
+    return PREFIX + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

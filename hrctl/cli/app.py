@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer._click as click
@@ -63,6 +64,13 @@ def _global_options() -> list[click.Parameter]:
             autocompletion=_complete_format,
             help=_formats_help(FORMATS),
         ),
+        _option(
+            ["--identity"],
+            _add_identities,
+            metavar="FILE",
+            multiple=True,
+            help="A key that opens secrets; repeatable.",
+        ),
         _option(["--no-color"], _set_no_color, is_flag=True, help="No colour."),
         _option(["-v", "--verbose"], _set_verbose, is_flag=True, help="Tell more."),
         _option(["-q", "--quiet"], _set_quiet, is_flag=True, help="Tell only data and errors."),
@@ -109,6 +117,12 @@ def _no_format(value: str, formats: tuple[str, ...]) -> str:
 
 def _formats_help(formats: tuple[str, ...]) -> str:
     return f"{', '.join(formats[:-1])} or {formats[-1]}."
+
+
+def _add_identities(
+    ctx: click.Context, _param: click.Parameter, value: Sequence[str] | None
+) -> None:
+    console_of(ctx).identities += [Path(one).absolute() for one in value or ()]
 
 
 def _set_no_color(ctx: click.Context, _param: click.Parameter, value: bool | None) -> None:  # noqa: FBT001  # click calls it so

@@ -193,6 +193,7 @@ def run_plan(session: Session, plan: Plan, parallelism: int | None = None) -> Re
             parallelism=parallelism or session.project.parallelism,
             on_event=listen,
             stop=stop,
+            decrypt=session.opener,
         )
 
 

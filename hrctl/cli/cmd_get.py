@@ -105,7 +105,10 @@ def _masked(session: Session, live: Live) -> Body:
 
     entries = list(session.ledger.entries([live.address]))
     shapes: list[Body | None] = [entry.body for entry in entries]
+    sensitive: list[str] = []
     tree = session.load().tree
     if live.address in tree.rows:
-        shapes.append(tree.resource(live.address).body)
-    return mask(live.body, shapes)
+        resource = tree.resource(live.address)
+        shapes.append(resource.body)
+        sensitive = [one.path for one in resource.deferred if one.sensitive]
+    return mask(live.body, shapes, sensitive)

@@ -77,6 +77,7 @@ _TAIL = """\
 Options, before or after the command:
   -C DIR                Work as if started in DIR.
   -o, --output FORMAT   text or json; some commands have more.
+  --identity FILE       A key that opens secrets; repeatable.
   --no-color            No colour, as with a non-empty NO_COLOR.
   -v, --verbose         Tell more.
   -q, --quiet           Tell only data and errors.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from hrctl.model.values import Json
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from hrctl.cli.render.style import Paint
 
 DEFAULT_WIDTH = 80
+IDENTITY = "HRCTL_AGE_IDENTITY"  # an age identity itself
 
 
 class Console:
@@ -28,6 +30,8 @@ class Console:
         self.verbose = 0
         self.quiet = False
         self.debug = environ.get("HRCTL_DEBUG", "0") not in {"", "0"}
+        self.identities: list[Path] = []
+        self.identity = environ.get(IDENTITY)
         self._columns = environ.get("COLUMNS", "")
 
     @property

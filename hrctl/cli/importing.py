@@ -11,6 +11,7 @@ from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import Driver, Importer, Live
 from hrctl.model.address import Address, Selector
+from hrctl.model.places import without_places
 from hrctl.model.values import Json
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _document(live: Live, address: Address) -> dict[str, Json]:
         "apiVersion": API_VERSION,
         "kind": address.kind,
         "metadata": {"name": address.name, **kept},
-        "spec": _written(address.kind, live.body.get("spec") or {}),
+        "spec": _written(address.kind, without_places(live.body.get("spec") or {})),
     }
 
 

@@ -13,10 +13,11 @@ from typer.exceptions import Exit as Leave
 
 from hrctl.cli.app import Root
 from hrctl.cli.commands import ROWS
-from hrctl.cli.console import Console
+from hrctl.cli.console import IDENTITY, Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.main import COMPLETE
 from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.model.revealed import redact
 
 REPORT_TO = "https://github.com/hrctl/hrctl/issues"
 
@@ -29,6 +30,7 @@ def run(args: list[str]) -> int:
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 100)
     console = Console()
+    os.environ.pop(IDENTITY, None)  # no program that is started from here on inherits it
     try:
         code = _guarded(args, console)
         sys.stdout.flush()
@@ -103,7 +105,7 @@ def _unexpected(console: Console, error: Exception) -> int:
         return 0
     import traceback
 
-    console.error("".join(traceback.format_exception(error)))
+    console.error(redact("".join(traceback.format_exception(error))))
     return Exit.ERROR
 
 
@@ -141,7 +143,7 @@ def _of_bug(error: Exception) -> HrctlError:
     return HrctlError(
         Diagnostic(
             "HR159",
-            f"internal error: {type(error).__name__}: {error}",
+            f"internal error: {type(error).__name__}: {redact(str(error))}",
             hint=f"please report it at {REPORT_TO}",
             note="the same command with --debug prints the traceback to add",
         )

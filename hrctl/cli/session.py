@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property
@@ -16,6 +17,7 @@ from hrctl.source import load, project
 
 if TYPE_CHECKING:
     from hrctl.model.tree import Tree
+    from hrctl.secrets.opener import Opener
 
 LOCAL = "local"
 
@@ -85,6 +87,25 @@ class Session:
         from hrctl.ledger.sqlite import SqliteLedger
 
         return self._open.enter_context(SqliteLedger(self.project.ledger_path))
+
+    @cached_property
+    def opener(self) -> Opener:
+        """What opens secrets; identities are looked for when the first one is opened."""
+        from hrctl.cli.person import at_terminal
+        from hrctl.model.recipients import all_keys
+        from hrctl.secrets.identities import Identities
+        from hrctl.secrets.opener import Opener
+
+        at_terminal(self.console)
+        console = self.console
+        found = Identities(console.identities, console.identity, dict(os.environ), self._warn)
+        return Opener(found, all_keys(self.project.secrets["recipients"]))
+
+    def _warn(self, found: Diagnostic) -> None:
+        if not self.console.quiet:
+            from hrctl.cli.render.diagnostics import report
+
+            report(self.console, [found])
 
     def drivers(self, names: Iterable[str] | None = None) -> dict[str, Driver]:
         """Connected instances by name, without those that the project does not configure.

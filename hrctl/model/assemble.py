@@ -14,6 +14,7 @@ from hrctl.diagnostics import Span
 from hrctl.model.address import Address
 from hrctl.model.document import Place
 from hrctl.model.kinds import desugar, kind
+from hrctl.model.places import place_in, placed
 from hrctl.model.plan import Lifecycle
 from hrctl.model.registry import Record
 from hrctl.model.resource import Deferred, Resource
@@ -184,7 +185,7 @@ def _resolve(
             link = links.get(path)
             if link is None:  # age and env name no resource
                 deferred.append(Deferred(path, sensitive=True))
-                return value
+                return _with_place(tree, address, path, value)
             return _value(tree, address, link, value, deferred)
         if isinstance(value, dict):
             return {key: walk(item, path + pointer([key])) for key, item in value.items()}
@@ -194,6 +195,18 @@ def _resolve(
 
     resolved: dict[str, Json] = walk(spec, "/spec")
     return resolved, deferred
+
+
+def _with_place(tree: Tree, address: Address, path: str, reference: Json) -> Json:
+    """An encrypted value with the place that it stands at, which its ciphertext must be for."""
+    source = reference["valueFrom"]
+    if "age" not in source:
+        return reference
+    record, index = tree.where(address)
+    document, within, _ = last_word(tree, record, index, path)
+    manifest = tree.document(document)
+    home = Address.of(tree.declared_in(record, document), manifest.kind, manifest.name)
+    return {"valueFrom": placed(source, place_in(home, manifest.value, within))}
 
 
 def _value(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from hrctl.model.values import Json, pointer, pointer_parts
+from hrctl.model.values import Json, is_reference, pointer, pointer_parts
 
 _CONFIG_ENTRY: Final = 2  # how far behind `entries` the `value` of an entry stands
 
@@ -60,6 +60,25 @@ def place_in(address: str, manifest: Mapping[str, Any], path: str) -> SecretPlac
             named.append(part)
             here = here.get(part) if isinstance(here, dict) else None
     return SecretPlace(address, pointer(named))
+
+
+def placed(source: Mapping[str, Json], place: SecretPlace) -> dict[str, Json]:
+    """What stands in `valueFrom` of a body: with the place that the tree found it at, in `for`."""
+    return {**source, "for": str(place)}
+
+
+def without_places(value: Json) -> Json:
+    """A body as a manifest has it; shares what it does not change."""
+    if isinstance(value, dict):
+        if is_reference(value):
+            source = value["valueFrom"]
+            if "age" not in source or "for" not in source:
+                return value
+            return {"valueFrom": {key: item for key, item in source.items() if key != "for"}}
+        return {key: without_places(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_places(item) for item in value]
+    return value
 
 
 def sealed_in(value: Json, path: str = "") -> Iterator[tuple[str, Mapping[str, Json]]]:

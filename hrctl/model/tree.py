@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from hrctl.diagnostics import Span
-from hrctl.model.address import Address, is_within
+from hrctl.model.address import Address, ancestors, is_within
 from hrctl.model.document import Document, Finding, Place
 from hrctl.model.edges import Link, Outputs, check_moves, combine_digests, refuse_cycles, resolve
-from hrctl.model.registry import Record
+from hrctl.model.registry import Record, SecretRow
 from hrctl.model.resource import Resource, Row
 from hrctl.model.scope import Scope
 from hrctl.model.values import Json, digest_bytes
@@ -195,6 +195,19 @@ class Tree:
         from hrctl.model.assemble import origin
 
         return origin(self, address, path)
+
+    def secrets(self) -> Iterator[SecretRow]:
+        """Every encrypted value as it is written, registry by registry."""
+        for record in self.records:
+            yield from record.secrets
+
+    def declared_in(self, record: Record, place: Place) -> str:
+        """The path of the registry that a document of one of the record's resources lies in."""
+        for path in ancestors(record.path):
+            found = self._index[path]
+            if place in {one.place for one in (found.registry, *found.handed)}:
+                return path
+        return record.path
 
     def within(self, subtree: str) -> Iterator[Address]:
         """The addresses in a registry and below it."""

@@ -82,6 +82,11 @@ def is_sensitive_reference(value: Json) -> bool:
     return is_reference(value) and not SECRET_SOURCES.isdisjoint(value["valueFrom"])
 
 
+def is_ciphertext(value: Json) -> bool:
+    """Whether a value is an encrypted one."""
+    return is_reference(value) and "age" in value["valueFrom"]
+
+
 def references(value: Json, path: str = "") -> Iterator[tuple[str, Mapping[str, Json]]]:
     """Every reference in a value, with its field path, in document order."""
     if isinstance(value, dict):

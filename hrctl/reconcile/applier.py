@@ -26,6 +26,7 @@ from hrctl.reconcile.events import (
     RunStarted,
     status_of,
 )
+from hrctl.reconcile.options import Decrypt
 from hrctl.reconcile.settle import settle_pending
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     parallelism: int = 10,
     on_event: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
-    decrypt: reveal.Decrypt | None = None,
+    decrypt: Decrypt | None = None,
 ) -> Report:
     """Carry out the plan.
 
@@ -133,7 +134,7 @@ def _prepared(
     ledger: Ledger,
     drivers: Mapping[str, Driver],
     run: RunInfo,
-    decrypt: reveal.Decrypt | None,
+    decrypt: Decrypt | None,
 ) -> tuple[dict[Address, Entry], reveal.RunSecrets]:
     """Step 4: the entries of what changes, and the way to every secret."""
     wanted = {change.address for change in plan.changes}

@@ -17,6 +17,7 @@ from hrctl.model.plan import Action, Change, FieldChange, Reason
 from hrctl.model.resource import Resource
 from hrctl.model.values import Body
 from hrctl.reconcile.bodies import keep, mask
+from hrctl.reconcile.ciphertext import Ciphertexts, settled
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.options import PlanOptions, PlanSource, chosen
 from hrctl.reconcile.outputs import immutable_fields
@@ -63,6 +64,7 @@ class Decider:
     drivers: Mapping[str, Driver]
     diagnostics: list[Diagnostic] = field(default_factory=list)
     kept: dict[Address, Change] = field(default_factory=dict)
+    ciphertexts: Ciphertexts = field(default_factory=lambda: Ciphertexts(None))
 
     def decide(self, case: Situation) -> Change | None:
         """The change for this address; None where nothing is to be done or nothing may be."""
@@ -200,7 +202,8 @@ class Decider:
         if entry.digest == change.digest and entry.version == live.version and not case.pending:
             return None
         ignore = change.lifecycle.ignore
-        if diff(change.after or {}, entry.body, entry.body, ignore=ignore):
+        had = self.ciphertexts.aligned(entry.body, change.after or {}) or {}
+        if diff(change.after or {}, had, had, ignore=ignore):
             return replace(change, action=Action.ADOPT, reason=Reason.EDITED)
         reason = Reason.DRIFTED if entry.digest == change.digest else Reason.EDITED
         return replace(change, action=Action.NOOP, reason=reason)
@@ -212,6 +215,10 @@ class Decider:
         body = case.body or {}
         applied = case.entry.body if case.entry else None
         before = mask(live.body, [applied, body], case.sensitive)
+        if case.entry is not None and case.entry.version == live.version:
+            before = settled(before, applied)
+        before = self.ciphertexts.aligned(before, body) or {}
+        applied = self.ciphertexts.aligned(applied, body)
         ignore = resource.lifecycle.ignore
         change = replace(
             self._of(case, resource),

@@ -9,6 +9,9 @@ from typing import Any
 from hrctl.diagnostics import Diagnostic
 from hrctl.model.address import Address, Selector
 from hrctl.model.radius import DEFAULTS, Thresholds
+from hrctl.model.values import Json
+
+Decrypt = Callable[[Mapping[str, Json]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class PlanSource:
         driver_versions: instance -> type and version, for the plan file.
         absent: configured instances that are not connected, with what stands in the way; with
             nothing where the plan has no need of them.
+        decrypt: opens the inside of an ``{age: ...}`` reference; a plan without it, or with
+            another's keys, takes each other ciphertext for a change.
     """
 
     project: str
@@ -105,6 +110,7 @@ class PlanSource:
     removed_note: Callable[[Address], str | None] = _nothing_known
     driver_versions: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
+    decrypt: Decrypt | None = None
 
 
 def named(count: int) -> str:

@@ -15,6 +15,7 @@ from hrctl.model.plan import ABSENT, Change, Plan
 from hrctl.model.radius import NOWHERE, BlastRadius
 from hrctl.model.resource import Desired, Resource, Row
 from hrctl.reconcile import graph, safety
+from hrctl.reconcile.ciphertext import Ciphertexts
 from hrctl.reconcile.decide import Decider, Situation
 from hrctl.reconcile.observe import Observation, observe
 from hrctl.reconcile.options import PlanOptions, PlanSource, named
@@ -86,7 +87,8 @@ class _Planning:
         self.moves: dict[Address, Address] = {}  # old -> new, of what the ledger has
         self.changes: dict[Address, Change] = {}
         self.references = References(self.entries)
-        self.decider = Decider(options, source, drivers)
+        self.ciphertexts = Ciphertexts(source.decrypt)
+        self.decider = Decider(options, source, drivers, ciphertexts=self.ciphertexts)
         self.selection = Selection(desired, self.entries, options)
 
     def run(self) -> Plan:
@@ -100,6 +102,7 @@ class _Planning:
             self._take_up(candidates)
             self._follow_references()
             ready = [self._traced(change) for change in self.changes.values()]
+            diagnostics += self.ciphertexts.faults(ready)
             diagnostics += self._safety(ready)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
             changes = graph.ordered(ready, previous)

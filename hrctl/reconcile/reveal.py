@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.ledger.api import Entry
+from hrctl.model import revealed
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json, lookup, references
 from hrctl.reconcile.bodies import substitute
 from hrctl.reconcile.graph import LEDGER_ONLY
+from hrctl.reconcile.options import Decrypt
 from hrctl.reconcile.outputs import static_outputs, target
 
 if TYPE_CHECKING:
     from hrctl.model.kinds.outputs import Output
 
-Decrypt = Callable[[Mapping[str, Json]], str]
 Key = tuple[Address, str]
 
 _ABSENT: Final = object()
-_REDACTED: Final = "(sensitive)"
-_SHORTEST: Final = 4  # a shorter secret would blot out half of any text
 
 
 class RunSecrets:
     """`drivers.api.Secrets` for one run. Safe to use from several threads.
 
-    Plaintext is handed to drivers, and kept here only so that `redact` can take it out of what a
-    driver says in an error. That is the last line of defence: plans, ledger and events hold
+    Plaintext is handed to drivers, and kept only so that `redact` can take it out of what a driver
+    says in an error. That is the last line of defence: plans, ledger and events hold
     references by their construction.
     """
 
@@ -47,7 +46,6 @@ class RunSecrets:
         self._bodies: dict[Address, Body] = {}
         self._live: dict[Address, Mapping[str, Json]] = {}
         self._static: dict[Address, dict[str, Output]] = {}
-        self._revealed: set[str] = set()
         for entry in entries.values():
             self.learn(entry.address, entry.body, entry.outputs)
 
@@ -122,9 +120,7 @@ class RunSecrets:
 
     def redact(self, text: str) -> str:
         """The text without any value that was revealed in this run."""
-        for value in sorted(self._revealed.copy(), key=len, reverse=True):
-            text = text.replace(value, _REDACTED)
-        return text
+        return revealed.redact(text)
 
     # -- beneath ---------------------------------------------------------------------------------
 
@@ -181,14 +177,13 @@ class RunSecrets:
         if self._decrypt is None:
             raise _missing(
                 "there is an encrypted value, and no key to open it with",
-                hint="this version plans encrypted values, and cannot open them yet",
+                hint="give an identity to what applies",
             )
         return str(self._remember(self._decrypt(source)))
 
     def _remember(self, value: Json) -> Json:
-        text = value if isinstance(value, str) else None
-        if text is not None and len(text) >= _SHORTEST:
-            self._revealed.add(text)
+        if isinstance(value, str):
+            revealed.remember(value)
         return value
 
 

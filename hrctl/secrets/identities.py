@@ -12,7 +12,7 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,14 +40,14 @@ class Identities:
         files: named on the command line.
         content: of HRCTL_AGE_IDENTITY, which no child process inherits.
         environ: the environment; `XDG_CONFIG_HOME` and `HOME` are looked at too.
-        warnings: what was found on the way.
+        warn: is told what is doubtful and no error.
         notes: why an identity that need not be there could not be used.
     """
 
     files: Sequence[Path] = ()
     content: str | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
-    warnings: list[Diagnostic] = field(default_factory=list)
+    warn: Callable[[Diagnostic], None] = lambda _: None
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -93,7 +93,7 @@ class Identities:
                 hint=f"an identity comes from {SOURCES}; `hrctl secrets keygen` makes one",
             ) from None
         if mode & _OTHERS:
-            self.warnings.append(
+            self.warn(
                 Diagnostic(
                     "HR177",
                     f"others can read the identity file {path} (mode {mode:04o})",

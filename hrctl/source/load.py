@@ -19,7 +19,7 @@ from hrctl.source import git
 from hrctl.source.cache import Cache, fresh, pack, unpack
 from hrctl.source.project import FILE, Project
 from hrctl.source.records import from_plain, to_plain
-from hrctl.source.report import Report, arranged, check_drivers
+from hrctl.source.report import Report, arranged, check_drivers, check_recipients
 from hrctl.source.sources import Sources
 from hrctl.source.specs import Specs
 
@@ -117,6 +117,7 @@ class _Loading:
         self._sources = sources
         self._cache = cache
         self._instances = project.drivers
+        self._rules: list[dict[str, Any]] = project.secrets["recipients"]
         self._manifests = "" if project.manifests == "." else project.manifests.strip("/")
         self._records: list[Record] = []
         self._scopes: dict[str, Scope] = {}
@@ -308,6 +309,7 @@ class _Loading:
         assert self._tree is not None  # noqa: S101 - `run` comes first
         for record in self._records:
             self._findings += check_drivers(record, self._instances)
+            self._findings += check_recipients(record, self._rules)
         report = Report(self._tree, self._sources, self._unread())
         return [*self._plain, *report.placed(self._findings), *report.stale_flags()]
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.model.document import Document, Finding, Place
-from hrctl.model.registry import Record
+from hrctl.model.registry import Record, SecretRow
 
 _COLUMNS: Final = (
     "path",
@@ -30,17 +30,19 @@ def to_plain(record: Record) -> list[Any]:
         list(record.registry),
         [list(one) for one in record.handed],
         [_finding(one) for one in record.findings],
+        [list(one) for one in record.secrets],
         *(getattr(record, name) for name in _COLUMNS),
     ]
 
 
 def from_plain(plain: list[Any]) -> Record:
     """The inverse of `to_plain`."""
-    registry, handed, findings, *columns = plain
+    registry, handed, findings, secrets, *columns = plain
     return Record(
         registry=Document(*registry),
         handed=[Document(*one) for one in handed],
         findings=[_warning(one) for one in findings],
+        secrets=[SecretRow(*one) for one in secrets],
         **dict(zip(_COLUMNS, columns, strict=True)),
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from hrctl.diagnostics import Diagnostic, Related, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.document import Finding, Place
+from hrctl.model.recipients import all_keys, fingerprint, keys_for, name_of, short
 from hrctl.model.registry import Record
 from hrctl.model.tree import Tree
 from hrctl.model.values import pointer
@@ -55,6 +56,35 @@ def check_drivers(record: Record, instances: Mapping[str, DriverSpec]) -> Iterat
                 f"driver instance '{name}' ({found.type}) holds no {kind}",
                 note="it holds " + ", ".join(sorted(found.kinds)),
             )
+
+
+def check_recipients(record: Record, rules: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """That secrets are encrypted to whom the rules of hrctl.yaml say, and to nobody else.
+
+    Their clear list is looked at: no key is needed, and it may lie (`hrctl secrets check`).
+    """
+    keys = keys_for(rules, record.path) if record.secrets else []
+    if not keys:
+        return
+    wanted = {fingerprint(key): key for key in keys}
+    everyone = all_keys(rules)
+    for row in record.secrets:
+        have = row.recipients or []
+        less = [short(key) for mark, key in wanted.items() if mark not in have]
+        more = [name_of(mark, everyone) for mark in have if mark not in wanted]
+        if not less and not more:
+            continue
+        said = [f"not encrypted to {' and '.join(less)}"] if less else []
+        said += [f"encrypted to {' and '.join(more)} as well"] if more else []
+        what = ", and ".join(said) if row.recipients else "does not say whom it is encrypted to"
+        verb = "is " if row.recipients else ""
+        yield Finding(
+            row.document,
+            f"{row.pointer}/valueFrom",
+            "HR174",
+            f"the secret at {row.place} {verb}{what}",
+            hint="hrctl secrets rotate brings it in line with hrctl.yaml",
+        )
 
 
 def _nearest(name: str, instances: Iterable[str]) -> str:

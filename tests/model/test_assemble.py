@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hrctl.model.address import Address
+from hrctl.model.values import references
 
 if TYPE_CHECKING:
     from hrctl.model.tree import Tree
@@ -236,7 +237,9 @@ def test_references_are_resolved_and_secrets_stay_references(folder: ProjectFold
     }
     app: Any = tree.resource(Address("acme:Config/app")).body["spec"]["entries"]
     assert app["COPY"]["value"] == 9, "a number where a number is wanted"
-    assert app["TOKEN"]["value"]["valueFrom"].keys() == {"age"}
+    source = app["TOKEN"]["value"]["valueFrom"]
+    assert source.keys() == {"age", "for"}
+    assert source["for"] == "acme:Config/app#/spec/entries/TOKEN"
     places = {one.pointer: str(one.span) for one in tree.explain(Address("acme:Config/app"))}
     assert places["/spec/entries/TOKEN/value"] == "a.yaml:11:7"
     assert places["/spec/entries/COPY/value"] == "a.yaml:16:38"
@@ -296,3 +299,86 @@ spec: {type: null}
         }
     )
     assert folder.told() == ["shop/one/api.yaml:4:1 HR023"]
+
+
+def test_an_encrypted_value_bears_the_place_that_declares_it(folder: ProjectFolder) -> None:
+    begin, end = (f"-----{word} AGE ENCRYPTED FILE-----" for word in ("BEGIN", "END"))
+    one = f"{{valueFrom: {{age: '{begin} x {end}'}}}}"
+    files: dict[str, str | bytes] = {
+        "registry.yaml": f"""
+apiVersion: hrctl.dev/v1
+kind: Registry
+metadata: {{name: acme}}
+spec:
+  level: ROOT
+  defaults:
+    Service: {{env: {{OF_ROOT: {one}}}}}
+    Config: {{entries: {{K: {{type: SECRET, {one[1:-1]}}}}}}}
+""",
+        "shop/registry.yaml": """
+apiVersion: hrctl.dev/v1
+kind: Registry
+metadata: {name: shop}
+spec: {level: PROJECT}
+""",
+        "shop/one/registry.yaml": """
+apiVersion: hrctl.dev/v1
+kind: Registry
+metadata: {name: one}
+spec: {level: TENANT}
+""",
+        "all.yaml": f"""
+apiVersion: hrctl.dev/v1
+kind: Service
+metadata: {{name: api, instances: TENANT}}
+spec: {{type: API, env: {{BASE: {one}, PATCHED: {one}}}}}
+---
+apiVersion: hrctl.dev/v1
+kind: Config
+metadata: {{name: c, instances: TENANT}}
+spec: {{scope: GLOBAL, entries: {{L: {{type: SECRET, value: {one}}}}}}}
+""",
+        "shop/patches.yaml": f"""
+apiVersion: hrctl.dev/v1
+kind: Service
+metadata: {{name: api, patch: true}}
+spec: {{env: {{PATCHED: {one}}}}}
+""",
+        "shop/one/cache.yaml": f"""
+apiVersion: hrctl.dev/v1
+kind: Component
+metadata: {{name: cache}}
+spec:
+  type: CACHE
+  provider: redis
+  redis: {{users: [{{name: app, password: {one}}}]}}
+""",
+    }
+    tree = whole(folder, files)
+
+    def places(address: str) -> dict[str, str]:
+        body = tree.resource(Address(address)).body
+        return {path: str(source["for"]) for path, source in references(body)}
+
+    assert places("acme/shop/one:Service/api") == {
+        "/spec/env/OF_ROOT": "acme:Registry/acme#/spec/defaults/Service/env/OF_ROOT",
+        "/spec/env/BASE": "acme:Service/api#/spec/env/BASE",
+        "/spec/env/PATCHED": "acme/shop:Service/api#/spec/env/PATCHED",
+    }
+    assert places("acme/shop/one:Config/c") == {
+        "/spec/entries/K/value": "acme:Registry/acme#/spec/defaults/Config/entries/K",
+        "/spec/entries/L/value": "acme:Config/c#/spec/entries/L",
+    }
+    cache = "acme/shop/one:Component/cache"
+    assert places(cache) == {
+        "/spec/redis/users/0/password": f"{cache}#/spec/redis/users/app/password"
+    }
+    assert sorted(str(row.place) for row in tree.secrets()) == [
+        f"{cache}#/spec/redis/users/app/password",
+        "acme/shop:Service/api#/spec/env/PATCHED",
+        "acme:Config/c#/spec/entries/L",
+        "acme:Registry/acme#/spec/defaults/Config/entries/K",
+        "acme:Registry/acme#/spec/defaults/Service/env/OF_ROOT",
+        "acme:Service/api#/spec/env/BASE",
+        "acme:Service/api#/spec/env/PATCHED",
+    ]

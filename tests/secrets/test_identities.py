@@ -9,7 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from hrctl.diagnostics import HrctlError
+from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.secrets import plugins
 from hrctl.secrets.identities import Identities
 
@@ -34,9 +34,10 @@ def test_all_sources_are_asked(tmp_path: Path) -> None:
         ["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", home / ".ssh/id_ed25519"], check=True
     )
     content = str(pyrage.x25519.Identity.generate())
-    found = Identities([written(tmp_path / "named")], content, environ)
+    told: list[Diagnostic] = []
+    found = Identities([written(tmp_path / "named")], content, environ, told.append)
     assert len(found.keys) == 6
-    assert not found.warnings
+    assert not told
     environ["XDG_CONFIG_HOME"] = str(tmp_path / "none")
     assert len(Identities((), None, environ).keys) == 3
 
@@ -46,10 +47,11 @@ def test_none_is_no_error() -> None:
 
 
 def test_a_file_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
-    found = Identities([written(tmp_path / "key", 0o644)])
+    told: list[Diagnostic] = []
+    found = Identities([written(tmp_path / "key", 0o644)], warn=told.append)
     assert len(found.keys) == 1
-    assert [one.code for one in found.warnings] == ["HR177"]
-    assert "mode 0644" in found.warnings[0].summary
+    assert [one.code for one in told] == ["HR177"]
+    assert "mode 0644" in told[0].summary
 
 
 @pytest.mark.parametrize(

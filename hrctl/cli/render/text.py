@@ -22,7 +22,7 @@ from hrctl.cli.render.values import (
 from hrctl.model import planfile
 from hrctl.model.plan import ABSENT, Absent, Action, Change, FieldChange, Plan, Reason
 from hrctl.model.radius import Grade
-from hrctl.model.values import Body, Json, is_reference, pointer
+from hrctl.model.values import Body, Json, is_ciphertext, is_reference, pointer
 
 MARKS: Final = {
     Action.CREATE: ("+", "green"),
@@ -205,6 +205,10 @@ class _Writer:
 
     def values(self, one: FieldChange, change: Change) -> list[str]:
         """The values with what stands between them: ``['2', ' -> ', '3']``."""
+        encrypted = is_ciphertext(one.live) and is_ciphertext(one.desired)
+        if one.reason is Reason.EDITED and encrypted:
+            wanted = show(one.desired, self.secrets).removesuffix(")")
+            return ["", f"{wanted}, changed)"]  # which is all that ciphertexts tell
         live = show(one.live, self.secrets, sensitive=one.sensitive)
         if one.unknown or (is_reference(one.desired) and not one.sensitive):
             wanted = UNKNOWN
@@ -224,7 +228,8 @@ class _Writer:
         words = [word.strip(" ,") for word in texts[::2]]
         indent = max(len(word) + 1 if word else 0 for word in words)
         values = list(texts[1::2])
-        values[:2] = elide_pair(values[0], values[1], room - indent)
+        if len(values) > 1:
+            values[:2] = elide_pair(values[0], values[1], room - indent)
         for number, (word, value) in enumerate(zip(words, values, strict=True)):
             left = start if number == 0 else " " * columns(start)
             yield f"{left}{word:<{indent}}{elide(value, room - indent)}"

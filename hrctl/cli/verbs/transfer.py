@@ -21,6 +21,7 @@ from hrctl.cli.verbs.write import documented
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, is_within
 from hrctl.model.kinds import Kind
+from hrctl.model.places import without_places
 from hrctl.model.plan import DEFAULT_LIFECYCLE, Lifecycle
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, lookup
@@ -85,7 +86,7 @@ def _manifest(tree: Tree, address: Address) -> dict[str, Json]:
         "apiVersion": API_VERSION,
         "kind": address.kind,
         "metadata": metadata,
-        "spec": resource.body["spec"],
+        "spec": without_places(resource.body["spec"]),
     }
     links = tree.links.get(address, ())
     needs = [link.target for link in links if link.pointer.startswith("/dependsOn")]

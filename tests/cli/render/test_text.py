@@ -88,7 +88,7 @@ acme/payments/checkout/prod
       replicas               2 -> 3
       env.LOG_LEVEL          "info" -> "debug"    from payments/registry.yaml:12
   ~ Config/app               edited     config.yaml:3
-      entries.DB_PASSWORD    (sensitive #1) -> (sensitive #2)
+      entries.DB_PASSWORD    (sensitive #1, changed)
   ! Route/checkout           drifted    routes/checkout.yaml:1
       destinations[v2].weight   live 50, wanted 10
   - Node/worker-7            undeclared (removed in 4f1c2ab, 2 days ago)
@@ -162,8 +162,8 @@ def test_equal_secrets_have_equal_numbers() -> None:
         for name, old, new in (("A", SECRETS[0], SECRETS[1]), ("B", SECRETS[1], SECRETS[0]))
     )
     lines = list(plan_lines(plan(replace(SAMPLE[0], fields=fields))))
-    assert lines[2].endswith("(sensitive #1) -> (sensitive #2)")
-    assert lines[3].endswith("(sensitive #2) -> (sensitive #1)")
+    assert lines[2].endswith("(sensitive #1, changed)")
+    assert lines[3].endswith("(sensitive #2, changed)")
 
 
 def test_what_only_the_apply_knows() -> None:

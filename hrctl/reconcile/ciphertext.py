@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.model.managed import names
 from hrctl.model.plan import Change
 from hrctl.model.values import Body, Json, is_ciphertext, is_reference, references
 from hrctl.reconcile.bodies import has_secret
-from hrctl.reconcile.diff import names
 from hrctl.reconcile.graph import LEDGER_ONLY
 from hrctl.reconcile.options import Decrypt
 

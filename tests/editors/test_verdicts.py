@@ -41,6 +41,10 @@ LENIENT: Final = {
     "a password inside of a URL": r"HR030 \S+/endpoint ",
     "an integer written as `2.0`": r"HR022 \S+ .*wanted an integer, got a number",
     "a date that no calendar has, such as 2027-02-30": r"HR024 \S+/expires ",
+    "how fine a flag's shares are, and that a rollout over three variants must name one": (
+        r"HR028 \S+ .*(too fine a share|hash unleash counts|rollout.variant is missing)"
+    ),
+    "a flag's value that is infinite": r"HR022 \S+/variants/\S+ .*finite number, got a number",
 }
 DEFAULTS: Final = "the specs inside of `defaults`, in `registry.schema.json` alone"
 # Problems that show only beside other documents.

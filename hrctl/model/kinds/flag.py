@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -24,10 +25,10 @@ from hrctl.model.kinds.base import (
     got,
     wrong_type,
 )
-from hrctl.model.kinds.conditions import given, needed, one_of, refused, typed, when
+from hrctl.model.kinds.conditions import given, is_or_left_out, needed, one_of, refused, typed, when
+from hrctl.model.kinds.targeting import Condition, Target
 
 _DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-Operator = Literal["eq", "ne", "in", "notIn", "contains", "notContains", "gt", "le", "lt", "ge"]
 
 
 def _date(value: Any) -> str:
@@ -66,11 +67,47 @@ class Step(Spec):
     after: Duration = Field(description="How long after the change was committed.")
 
 
+_WHOLE: Final = 100
+FINEST: Final = 3
+_BELONGS: Final = {
+    "percentage": ("GRADUAL", "CANARY"),
+    "steps": ("GRADUAL", "CANARY"),
+    "groups": ("CANARY",),
+    "live": ("BLUE_GREEN",),
+    "weights": ("AB_TEST",),
+}
+STRATEGIES: Final = ("INSTANT", "GRADUAL", "CANARY", "BLUE_GREEN", "AB_TEST")
+_REQUIRED: Final = frozenset({"groups", "live", "weights"})
+_NOTHING: Final[dict[str, conditions.Schema]] = {
+    "steps": {"maxItems": 0},
+    "groups": {"maxProperties": 0},
+    "weights": {"maxProperties": 0},
+}
+
+
+def _by_strategy() -> Iterator[conditions.Schema]:
+    """In JSON Schema: what each strategy needs, and what does nothing with it."""
+    for field, strategies in _BELONGS.items():
+        if field in _REQUIRED:
+            filled = {} if field == "live" else typed(field, {"minProperties": 1})
+            yield when(one_of("strategy", *strategies), {**needed(field), **filled})
+        others = [one for one in STRATEGIES if one not in strategies]
+        told = f"it belongs to {' and '.join(strategies)}"
+        nothing = (
+            typed(field, {**_NOTHING[field], "errorMessage": told})
+            if (field in _NOTHING)
+            else refused(told, field)
+        )
+        yield when(is_or_left_out("strategy", *others), nothing)
+    either: conditions.Schema = {"anyOf": [needed("percentage"), needed("steps")]}
+    yield when(one_of("strategy", "GRADUAL"), either)
+
+
 class Rollout(Ruled):
     """Who gets it already."""
 
     model_config = conditions.rules(
-        when(one_of("strategy", "AB_TEST"), needed("weights")),
+        *_by_strategy(),
         when(
             {**given("percentage"), **typed("steps", {"minItems": 1}), "required": ["steps"]},
             refused("percentage does not go with steps", "percentage"),
@@ -82,25 +119,62 @@ class Rollout(Ruled):
         choices(
             "everybody at once",
             "a percentage of users, sticky; raising it only adds",
-            "a named group by targeting, then a percentage of the rest",
+            "named groups first, then a percentage of the rest",
             "two complete variants, one live, switched at once",
             "weights over variants, each user in one arm",
         ),
     ] = Field("INSTANT", description="How it spreads.")
+    variant: Filled | None = Field(
+        None,
+        description="What they get; left out, of two variants the one that is not the default.",
+    )
     percentage: Percent | None = Field(None, description="The share of users, 0 to 100.")
     steps: list[Step] = Field([], description="A schedule of percentages.")
-    stickiness: Filled = Field("userId", description="The attribute that decides, such as userId.")
-    weights: dict[Filled, Weight] = Field({}, description="The share of each variant.")
+    groups: dict[Filled, Annotated[list[Condition], Field(min_length=1)]] = Field(
+        {}, description="CANARY: who is in each group; all conditions of it are needed."
+    )
+    live: Filled | None = Field(None, description="BLUE_GREEN: the variant that everybody gets.")
+    stickiness: Filled = Field(
+        "userId", description="The attribute that decides; userId is OpenFeature's targeting key."
+    )
+    weights: dict[Filled, Weight] = Field(
+        {}, description="AB_TEST: the share of each variant, 100 in all."
+    )
     salt: Filled | None = Field(
         None, description="Keeps two tests independent; left out: the flag's name."
     )
 
     def rules(self) -> Iterator[Broken]:
-        """Steps rise, weights weigh something, a test has arms."""
-        seconds_before = -1.0
-        share_before = -1.0
+        """Steps rise, weights add up, and each strategy has what it needs and nothing else."""
+        yield from self._schedule()
+        yield from self._shares()
+        if self.strategy == "GRADUAL" and self.percentage is None and not self.steps:
+            yield self._needs("percentage or rollout.steps", ("percentage",))
+        for field, strategies in _BELONGS.items():
+            held = self.__dict__[field]
+            if held in (None, [], {}):
+                if field in _REQUIRED and self.strategy in strategies:
+                    yield self._needs(field, (field,))
+            elif self.strategy not in strategies:
+                yield Broken(
+                    f"rollout.{field} does nothing with strategy {self.strategy}",
+                    (field,),
+                    (("strategy",), (field,)),
+                    note=f"it belongs to {' and '.join(strategies)}",
+                    at_key=True,
+                )
+
+    def _needs(self, words: str, field: tuple[str, ...]) -> Broken:
+        return Broken(
+            f"rollout.strategy {self.strategy} needs rollout.{words}",
+            ("strategy",),
+            (("strategy",), field),
+        )
+
+    def _schedule(self) -> Iterator[Broken]:
         from hrctl.model.kinds.units import seconds
 
+        seconds_before = share_before = -1.0
         for index, step in enumerate(self.steps):
             if step.percentage <= share_before or seconds(step.after) <= seconds_before:
                 yield Broken(
@@ -109,14 +183,6 @@ class Rollout(Ruled):
                     (("steps",),),
                 )
             seconds_before, share_before = seconds(step.after), step.percentage
-        if self.weights and not sum(self.weights.values()):
-            yield Broken("rollout.weights are all 0", ("weights",), (("weights",),), at_key=True)
-        if self.strategy == "AB_TEST" and not self.weights:
-            yield Broken(
-                "rollout.strategy AB_TEST needs rollout.weights",
-                ("strategy",),
-                (("strategy",), ("weights",)),
-            )
         if self.steps and self.percentage is not None:
             yield Broken(
                 "rollout.percentage does not go with rollout.steps",
@@ -125,30 +191,26 @@ class Rollout(Ruled):
                 at_key=True,
             )
 
-
-class Target(Spec):
-    """A rule: whoever matches gets the variant; the first that matches wins."""
-
-    attribute: Filled = Field(description="The attribute to look at; dots lead into maps.")
-    operator: Annotated[
-        Operator,
-        choices(
-            "is one of the values",
-            "is none of the values",
-            "is one of the values",
-            "is none of the values",
-            "contains one of the values",
-            "contains none of the values",
-            "above the value",
-            "at most the value",
-            "below the value",
-            "at least the value",
-        ),
-    ] = Field("eq", description="How it is compared.")
-    values: Annotated[list[Any], Field(min_length=1)] = Field(
-        description="What it is compared with."
-    )
-    variant: Filled = Field(description="The variant that they get.")
+    def _shares(self) -> Iterator[Broken]:
+        shares: list[tuple[tuple[str | int, ...], float]] = [
+            (("weights", name), weight) for name, weight in self.weights.items()
+        ]
+        shares += [(("steps", at, "percentage"), s.percentage) for at, s in enumerate(self.steps)]
+        if self.percentage is not None:
+            shares.append((("percentage",), self.percentage))
+        for path, share in shares:
+            if round(share, FINEST) != share:
+                yield Broken(
+                    f"{share} is too fine a share, at most {FINEST} decimals count", path, (path,)
+                )
+        total = round(sum(self.weights.values()), 6)
+        if self.weights and total != _WHOLE:
+            yield Broken(
+                f"rollout.weights add up to {total:.15g}, must be 100",
+                ("weights",),
+                (("strategy",), ("weights",)),
+                at_key=True,
+            )
 
 
 def _typed_variants() -> Iterator[conditions.Schema]:
@@ -167,7 +229,9 @@ class FeatureFlagSpec(Ruled):
     """A value that depends on who asks; the same user always gets the same answer."""
 
     model_config = conditions.rules(
-        *_typed_variants(), when(given("variants"), typed("variants", {"minProperties": 1}))
+        *_typed_variants(),
+        when(given("variants"), typed("variants", {"minProperties": 1})),
+        when(one_of("status", "ROLLOUT"), needed("rollout")),
     )
 
     type: Annotated[
@@ -177,20 +241,27 @@ class FeatureFlagSpec(Ruled):
     status: Annotated[
         Literal["ENABLED", "DISABLED", "ROLLOUT", "TESTING"],
         choices(
-            "on, by targeting and rollout",
+            "on: by targeting, then by the rollout where there is one",
             "off: everybody gets the default",
-            "on for the rollout's share",
-            "on for targeting only",
+            "on: by targeting, then for the rollout's share",
+            "on for targeting only; everybody else gets the default",
         ),
     ] = Field("DISABLED", description="Whether it is on.")
     variants: dict[Filled, Any] = Field(
         {"on": True, "off": False}, description="The values that it can have, by name."
     )
     default: Filled = Field("off", description="The variant of whoever gets no other.")
+    hash: Annotated[
+        Literal["flagd-v2", "unleash"],
+        choices("as flagd does since its hash takes CBOR", "as Unleash's clients do"),
+    ] = Field("flagd-v2", description="How users are spread; another one reshuffles them.")
     rollout: Rollout | None = Field(None, description="Who gets it already.")
     targeting: list[Target] = Field([], description="Rules in order; the first match wins.")
     owner: Filled | None = Field(None, description="Who removes it one day.")
     expires: Date | None = Field(None, description="From the day after on, validate warns.")
+    stale_after: Duration | None = Field(
+        None, description="How long it may stand at 0 or 100 %; left out: 30 days."
+    )
 
     def rules(self) -> Iterator[Broken]:
         """Values have the flag's type, and every variant that is named exists."""
@@ -204,16 +275,7 @@ class FeatureFlagSpec(Ruled):
                 "variants is empty", ("variants",), (("type",), ("variants",)), at_key=True
             )
             return
-        wanted, fits = _VALUES[self.type]
-        for name, value in self.variants.items():
-            if isinstance(value, bool) != (self.type == "BOOLEAN") or not isinstance(value, fits):
-                yield Broken(
-                    f"wrong type for variants.{name}: a {self.type} flag wants {wanted}, "
-                    f"got {got(value)}",
-                    ("variants", name),
-                    (("type",), ("variants", name)),
-                    code="HR022",
-                )
+        yield from self._values()
         for path, name in self._named():
             if name not in self.variants:
                 yield Broken(
@@ -223,18 +285,76 @@ class FeatureFlagSpec(Ruled):
                     note=f"one of {', '.join(self.variants)}",
                     at_key=path[-1] == name,
                 )
+        yield from self._rolled()
+
+    def _values(self) -> Iterator[Broken]:
+        wanted, fits = _VALUES[self.type]
+        for name, value in self.variants.items():
+            if (
+                isinstance(value, bool) != (self.type == "BOOLEAN")
+                or not isinstance(value, fits)
+                or (isinstance(value, float) and not isfinite(value))
+            ):
+                yield Broken(
+                    f"wrong type for variants.{name}: a {self.type} flag wants {wanted}, "
+                    f"got {got(value)}",
+                    ("variants", name),
+                    (("type",), ("variants", name)),
+                    code="HR022",
+                )
+
+    def _rolled(self) -> Iterator[Broken]:
+        """What the rollout needs of the flag around it."""
+        rollout = self.rollout
+        if rollout is None:
+            if self.status == "ROLLOUT":
+                yield Broken(
+                    "status ROLLOUT needs a rollout", ("status",), (("status",), ("rollout",))
+                )
+            return
+        serves = rollout.strategy in {"INSTANT", "GRADUAL", "CANARY"}
+        if serves and rollout.variant is None and len(self.variants) != _PAIR:
+            yield Broken(
+                f"rollout.variant is missing: the flag has {len(self.variants)} variants",
+                ("rollout",),
+                (("rollout", "strategy"), ("variants",)),
+                note=f"one of {', '.join(self.variants)}",
+                at_key=True,
+            )
+        if self.hash != "unleash":
+            return
+        if rollout.percentage is not None and rollout.percentage % 1:
+            yield _too_fine(("rollout", "percentage"), "in whole percents")
+        for index, step in enumerate(rollout.steps):
+            if step.percentage % 1:
+                yield _too_fine(("rollout", "steps", index, "percentage"), "in whole percents")
+        for name, weight in rollout.weights.items():
+            if round(weight, 1) != weight:
+                yield _too_fine(("rollout", "weights", name), "in tenths of a percent")
 
     def _named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("default",), self.default
         for index, rule in enumerate(self.targeting):
             yield ("targeting", index, "variant"), rule.variant
-        for name in self.rollout.weights if self.rollout else ():
-            yield ("rollout", "weights", name), name
+        if self.rollout:
+            for name in self.rollout.weights:
+                yield ("rollout", "weights", name), name
+            for field in ("variant", "live"):
+                named = self.rollout.__dict__[field]
+                if named is not None:
+                    yield ("rollout", field), named
+
+
+def _too_fine(path: tuple[str | int, ...], words: str) -> Broken:
+    return Broken(f"hash unleash counts {words}", path, (("hash",), path))
+
+
+_PAIR: Final = 2
 
 
 _VALUES: dict[str, tuple[str, tuple[type, ...]]] = {
     "BOOLEAN": ("a boolean", (bool,)),
     "STRING": ("a string", (str,)),
-    "NUMBER": ("a number", (int, float)),
+    "NUMBER": ("a finite number", (int, float)),
     "OBJECT": ("a mapping", (dict,)),
 }

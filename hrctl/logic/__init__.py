@@ -1,0 +1,1 @@
+"""Rules of the kinds that run: pure functions of what is declared, without input or output."""

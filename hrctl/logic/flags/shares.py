@@ -1,0 +1,89 @@
+"""Who gets what share: percentages, the arms of a test, and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hrctl.model.kinds.units import seconds
+from hrctl.model.values import Json
+
+Spec = dict[str, Json]
+
+WHOLE: Final = 100  # percent
+UNLEASH_TOTAL: Final = 1000  # the weights of a feature's variants in Unleash
+STEADY: Final = frozenset({"INSTANT", "GRADUAL", "CANARY"})  # strategies that give one variant
+
+
+def served(spec: Spec) -> str:
+    """The variant that a rollout gives: the one it names, or of two the other than the default.
+
+    Raises:
+        KeyError: where it cannot be told.
+    """
+    rollout = spec["rollout"]
+    named = rollout.get("live") if rollout["strategy"] == "BLUE_GREEN" else rollout.get("variant")
+    if named is not None:
+        return str(named)
+    others = [name for name in spec["variants"] if name != spec["default"]]
+    if len(others) != 1:
+        raise KeyError("variant")
+    return str(others[0])
+
+
+def salt(name: str, rollout: Spec) -> str:
+    """What is hashed before the user: the group of Unleash."""
+    return str(rollout.get("salt") or name)
+
+
+def weights_of(shares: Sequence[float]) -> list[int]:
+    """Shares in percent as whole numbers of the same proportion, the smallest power of ten up.
+
+    The scale does not move anybody: ``hash * total >> 32 < weight`` holds for the same hashes
+    whatever both are multiplied with.
+    """
+    exact = [Decimal(str(share)) for share in shares]
+    finest = max((max(0, -int(one.normalize().as_tuple().exponent)) for one in exact), default=0)
+    return [int(one * 10**finest) for one in exact]
+
+
+def arms(rollout: Spec) -> list[tuple[str, int]]:
+    """The arms of a test by name, with whole weights.
+
+    Sorted, as the order of a mapping may get lost on the way and would reshuffle everybody.
+    """
+    held = sorted((rollout.get("weights") or {}).items())
+    return [
+        (name, weight)
+        for (name, _), weight in zip(held, weights_of([share for _, share in held]), strict=True)
+    ]
+
+
+def boundaries(rollout: Spec, start: datetime | None) -> list[tuple[datetime | None, float]]:
+    """Each step of a schedule that began at `start`: since when, and its percentage.
+
+    A rollout without steps has one, since ever (None). Without a start nothing but the steps that
+    begin at once have come.
+    """
+    steps = rollout.get("steps") or []
+    if not steps:
+        return [(None, rollout.get("percentage", 0))]
+    found: list[tuple[datetime | None, float]] = [(None, 0)]
+    for step in steps:
+        after = seconds(step["after"])
+        if after == 0:
+            found = [(None, step["percentage"])]
+        elif start is not None:
+            found.append((start + timedelta(seconds=after), step["percentage"]))
+    return found
+
+
+def percentage(rollout: Spec, start: datetime | None, now: datetime | None) -> float:
+    """The share at `now`, in percent. Without a clock: the one at the start."""
+    present: Any = 0
+    for since, share in boundaries(rollout, start):
+        if since is None or (now is not None and since <= now):
+            present = share
+    return float(present)

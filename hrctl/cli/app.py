@@ -28,13 +28,22 @@ REPORTS = ("github", "sarif", "junit", "markdown")  # further ones, for CI: see 
 Function = Callable[..., int | None]
 F = TypeVar("F", bound=Function)
 
-_reporting: set[Callable[..., Any]] = set()
+_formats: dict[Callable[..., Any], tuple[str, ...]] = {}  # further ones, by function
 
 
 def reports(function: F) -> F:
     """Mark the function of a command that has every format of `REPORTS`, too."""
-    _reporting.add(function)
-    return function
+    return prints(*REPORTS)(function)
+
+
+def prints(*formats: str) -> Callable[[F], F]:
+    """Mark the function of a command that has further output formats."""
+
+    def mark(function: F) -> F:
+        _formats[function] = formats
+        return function
+
+    return mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +294,6 @@ def load(name: str) -> click.Command:
 def _command(name: str, function: Function) -> click.Command:
     info = CommandInfo(name=name, callback=function, cls=Command)
     made = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
-    if function in _reporting and isinstance(made, Command):
-        made.add_formats(*REPORTS)
+    if function in _formats and isinstance(made, Command):
+        made.add_formats(*_formats[function])
     return made

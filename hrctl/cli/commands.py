@@ -39,6 +39,7 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
                 "hrctl.cli.cmd_history:history",
             ),
             ("blame", "each value beside the commit that set it", "hrctl.cli.cmd_blame:blame"),
+            ("diff", "compare what two revisions declare", "hrctl.cli.cmd_diff:diff"),
             ("graph", "draw what depends on what", "hrctl.cli.cmd_graph:graph"),
         ),
     ),

@@ -38,6 +38,10 @@ class Blobs:
             self.fetch([blob])
         return self._known[blob]
 
+    def keep(self, blob: str, data: bytes) -> None:
+        """Take the content of one that git need not have: a file of the working tree."""
+        self._known[blob] = data
+
     def fetch(self, blobs: Iterable[str]) -> None:
         """Read all of those that are not known yet.
 

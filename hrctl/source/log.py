@@ -116,18 +116,20 @@ class LogReader:
                 current = Commit(commit, tuple(parents), author, email, time, subject)
             elif current is not None and token:
                 path = next(tokens)[self._skip :]
-                if path.endswith((".yaml", ".yml")) and self._is_ours(path):
+                if is_manifest(path) and path.startswith(self._within):
                     _, mode, _, blob, _ = token.lstrip("\n").split(" ")
                     current.changes.append((path, blob if mode.startswith(_FILE) else None))
         if current is not None:
             yield current
 
-    def _is_ours(self, path: str) -> bool:
-        return (
-            not (path.startswith(".") or "/." in path)
-            and path != git.PROJECT
-            and path.startswith(self._within)
-        )
+
+def is_manifest(path: str) -> bool:
+    """Whether a path below the project's root may be a file of manifests."""
+    return (
+        path.endswith((".yaml", ".yml"))
+        and not (path.startswith(".") or "/." in path)
+        and path != git.PROJECT
+    )
 
 
 def toplevel(root: Path) -> Path:

@@ -39,9 +39,13 @@ class Manifests:
         except UnicodeDecodeError:
             return None
 
-    def all(self, path: str, blob: str) -> Iterator[Document]:
-        """The documents of a file."""
-        return self._documents(path, blob, "")
+    def texts(self, blob: str) -> frozenset[str]:
+        """The texts of a file's documents."""
+        return frozenset(chunk.text.strip() for chunk in split(self.text(blob) or ""))
+
+    def all(self, path: str, blob: str, skip: frozenset[str] = frozenset()) -> Iterator[Document]:
+        """The documents of a file, without those whose texts are in `skip`."""
+        return self._documents(path, blob, "", skip)
 
     def named(self, path: str, blob: str, kind: str, name: str) -> Iterator[Document]:
         """Those of a kind and a name; of the others nothing is parsed."""
@@ -50,13 +54,15 @@ class Manifests:
         found = self._documents(path, blob, name)
         return (one for one in found if one.kind == kind and one.name == name)
 
-    def _documents(self, path: str, blob: str, name: str) -> Iterator[Document]:
+    def _documents(
+        self, path: str, blob: str, name: str, skip: frozenset[str] = frozenset()
+    ) -> Iterator[Document]:
         text = self.text(blob)
         if text is None:
             self.broken.add((path, blob))
             return
         for number, chunk in enumerate(split(text)):
-            if name in chunk.text:
+            if name in chunk.text and not (skip and chunk.text.strip() in skip):
                 value = self._value(chunk, path, blob)
                 if value is not None:
                     digest = digest_bytes(chunk.text.encode("utf-8", "surrogatepass"))

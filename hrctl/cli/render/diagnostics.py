@@ -15,6 +15,7 @@ ReadLine = Callable[[Span], str | None]
 
 _COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
 _TAB = 4
+_PLAINTEXT = {"HR030", "HR296"}  # the line holds what nobody must read in a log
 
 
 def no_source(_span: Span) -> str | None:
@@ -30,7 +31,7 @@ def diagnostic_lines(
     level = "" if one.severity is Severity.ERROR else f" {one.severity.value}:"
     code = paint(f"{one.code}{level}", _COLORS[one.severity])
     yield f"{place}{code} {printable(one.summary)}"
-    source = read_line(one.span) if one.span else None
+    source = read_line(one.span) if one.span and one.code not in _PLAINTEXT else None
     gutter = len(str(one.span.line)) + 1 if one.span and source is not None else 3
     notes = []
     if source is not None and one.span:

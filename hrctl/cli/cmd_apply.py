@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -17,6 +18,7 @@ from hrctl.cli.planning import make_plan, require_commit, show_drift_kept, show_
 from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError
 from hrctl.model.plan import Plan
+from hrctl.model.radius import Grade
 from hrctl.reconcile.events import Report
 from hrctl.reconcile.options import PlanOptions
 
@@ -31,6 +33,8 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     parallelism: given.Parallelism = None,
     refresh_only: given.RefreshOnly = False,
     context: given.Context = 0,
+    approved: given.Approved = None,
+    fail_on: given.FailOn = None,
     adopt: given.Adopt = False,
     overwrite: given.Overwrite = False,
     keep_drift: given.KeepDrift = False,
@@ -43,17 +47,20 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
 
     Shows the plan and asks first. With FILE exactly that plan is carried out, and refused where
     the commit, the ledger or a live version has moved on since; options that shape a plan go with
-    the `hrctl plan` that saves it. A failure stops only what depends on it. The first Ctrl-C lets
-    what runs finish, the second leaves at once, and the next run settles what was pending. Leaves
-    with 6 where only a part was applied.
+    the `hrctl plan` that saves it. With --approved a plan is carried out, without a question, if it
+    changes what was approved and nothing else, whatever the commit. A failure stops only what
+    depends on it. The first Ctrl-C lets what runs finish, the second leaves at once, and the next
+    run settles what was pending. Leaves with 6 where only a part was applied.
 
     Examples:
       hrctl apply
       hrctl apply --yes --target acme/shop/prod
       hrctl apply shop.plan
+      hrctl apply --approved "$(cat approved.txt)" --keep-drift
       hrctl apply --yes -o json | jq -c 'select(.event == "change-finished")'
     """
     console = console_of(ctx)
+    limit = given.grade(fail_on)
     with Session(console) as session:
         require_commit(session)
         wanted = PlanOptions(
@@ -70,7 +77,10 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
             allow_updates=allow_updates,
         )
         plan = make_plan(session, wanted) if file is None else _saved(session, file, wanted)
-        return carry_out(session, plan, "Apply these changes?", yes, parallelism, context)
+        conditions = Conditions(limit, approved)
+        return carry_out(
+            session, plan, "Apply these changes?", yes, parallelism, context, conditions
+        )
 
 
 def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
@@ -109,6 +119,19 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
         return carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must be so for a plan to be applied.
+
+    Attributes:
+        limit: the grade that the blast radius must stay below.
+        approved: what was approved: a digest, or the name of a file with one.
+    """
+
+    limit: Grade | None = None
+    approved: str | None = None
+
+
 def _saved(session: Session, file: Path, wanted: PlanOptions) -> Plan:
     """A plan from its file, if all that it was made from is still so, and nothing else is asked."""
     from hrctl.cli import planfiles
@@ -139,8 +162,9 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
     yes: bool,  # noqa: FBT001  # as given on the command line
     parallelism: int | None,
     context: int,
+    conditions: Conditions | None = None,
 ) -> int:
-    """Show a plan, ask, and apply it.
+    """Show a plan, ask, and apply it; what was approved is not asked about again.
 
     Returns:
         The exit code.
@@ -149,7 +173,13 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
 
     console = session.console
     _show(console, plan, context)
-    safety.refuse(plan)
+    conditions = conditions or Conditions()
+    safety.refuse(plan, safety.too_far(plan, conditions.limit))
+    if plan.pending and conditions.approved is not None:
+        from hrctl.cli import approved
+
+        approved.check(plan, approved.read(conditions.approved))
+        yes = True
     if plan.pending:
         if session.load().dirty:
             console.note("The working tree differs from the commit; what is on disk is applied.")

@@ -8,15 +8,23 @@ from pathlib import Path
 import typer
 
 from hrctl.cli import options as given
-from hrctl.cli.app import console_of
+from hrctl.cli.app import FORMATS, console_of, reports
+from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
-from hrctl.cli.planning import make_plan, show_drift_kept, show_plan, tell_findings
+from hrctl.cli.planning import make_plan
+from hrctl.cli.planreport import PlanReport, show_digest
+from hrctl.cli.render.text import count
+from hrctl.cli.reports import GITHUB_BYTES, Reports
 from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError, Severity
-from hrctl.model.plan import Change, Plan, Reason
+from hrctl.model.plan import Plan
+from hrctl.reconcile import safety
 from hrctl.reconcile.options import PlanOptions
 
+_NO_DRIFT = "no drift"
 
+
+@reports
 def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     *,
@@ -28,6 +36,10 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
     offline: given.Offline = False,
     since: given.Since = None,
     context: given.Context = 0,
+    report: given.Report = None,
+    max_bytes: given.MaxBytes = GITHUB_BYTES,
+    digest: given.Digest = False,
+    fail_on: given.FailOn = None,
     adopt: given.Adopt = False,
     overwrite: given.Overwrite = False,
     keep_drift: given.KeepDrift = False,
@@ -47,25 +59,40 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
       hrctl plan --detailed-exitcode -o json
       hrctl plan --since main
       hrctl plan --exclude 'acme/*/dev:*' --context 3
+      hrctl plan -o github --report markdown=comment.md --fail-on high
+      hrctl apply --approved "$(hrctl plan --digest)"
     """
     console = console_of(ctx)
+    out_reports = Reports(console, "hrctl plan", report, max_bytes=max_bytes, beside=[out])
+    limit = given.grade(fail_on)
+    if digest and console.output not in FORMATS:
+        raise HrctlError.of("HR145", f"--digest prints text or json, not {console.output}")
     with Session(console) as session:
-        wanted = PlanOptions(
-            targets=given.selectors(target),
-            excludes=given.selectors(exclude),
-            refresh_only=refresh_only,
-            offline=offline,
-            adopt=adopt,
-            overwrite=overwrite,
-            keep_drift=keep_drift,
-            cascade=cascade,
-            force=given.forced(force),
-            limits=given.limits(session.project.safety),
-            allow_deletes=allow_deletes,
-            allow_updates=allow_updates,
-        )
-        found = _made(session, wanted, since, out)
-        return _finish(ctx, found, out, context, detailed=detailed_exitcode)
+        with out_reports.telling(session):
+            wanted = PlanOptions(
+                targets=given.selectors(target),
+                excludes=given.selectors(exclude),
+                refresh_only=refresh_only,
+                offline=offline,
+                adopt=adopt,
+                overwrite=overwrite,
+                keep_drift=keep_drift,
+                cascade=cascade,
+                force=given.forced(force),
+                limits=given.limits(session.project.safety),
+                allow_deletes=allow_deletes,
+                allow_updates=allow_updates,
+            )
+            found = _made(session, wanted, since, out)
+        refusals = safety.too_far(found, limit)
+        shown = PlanReport(session, out_reports, found, refusals, context=context)
+        if digest:
+            show_digest(console, found)
+            shown.deliver()
+        else:
+            shown.show()
+        _save(console, found, out)
+        return _left(shown, detailed=detailed_exitcode)
 
 
 def _made(session: Session, wanted: PlanOptions, since: str | None, out: Path | None) -> Plan:
@@ -83,37 +110,39 @@ def _made(session: Session, wanted: PlanOptions, since: str | None, out: Path | 
     return plan_since(session, since, wanted)
 
 
-def _finish(
-    ctx: typer.Context, found: Plan, out: Path | None, context: int, *, detailed: bool
-) -> int:
-    """Show and save a plan; its errors come last, so that they are what one sees."""
-    from hrctl.reconcile import safety
+def _save(console: Console, found: Plan, out: Path | None) -> None:
+    if out is None:
+        return
+    from hrctl.cli.planfiles import save
 
-    console = console_of(ctx)
-    if console.json_output:
-        from hrctl.model import planfile
-
-        console.data(planfile.to_json(found))
-        tell_findings(console, found)
-    else:
-        show_plan(console, found, context=context)
-        show_drift_kept(console, found)
-    if out is not None:
-        from hrctl.cli.planfiles import save
-
-        save(found, out)
-        console.note(f"Saved to {out}. `hrctl apply {out}` carries out exactly this plan.")
-    safety.refuse(found)
-    return Exit.CHANGES if detailed and found.pending else Exit.DONE
+    save(found, out)
+    console.note(f"Saved to {out}. `hrctl apply {out}` carries out exactly this plan.")
 
 
-def drift(
+def _left(shown: PlanReport, *, detailed: bool) -> int:
+    """The exit code; a plan's errors come last, so that they are what one sees.
+
+    Raises:
+        HrctlError: where the plan is refused.
+    """
+    try:
+        safety.refuse(shown.plan, shown.refusals)
+    except HrctlError as error:
+        shown.reports.leave(error)
+        raise
+    return Exit.CHANGES if detailed and shown.plan.pending else Exit.DONE
+
+
+@reports
+def drift(  # noqa: PLR0913  # each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     *,
     target: given.Targets = None,
     exclude: given.Excludes = None,
     detailed_exitcode: given.DetailedExitcode = False,
     context: given.Context = 0,
+    report: given.Report = None,
+    max_bytes: given.MaxBytes = GITHUB_BYTES,
 ) -> int:
     """Show what was changed in the live systems since the last apply.
 
@@ -124,45 +153,46 @@ def drift(
       hrctl drift
       hrctl drift --detailed-exitcode
       hrctl drift --target acme/shop/prod -o json
+      hrctl drift --detailed-exitcode -o markdown --report github=/dev/stderr
     """
-    from hrctl.reconcile.safety import SAFETY_CODES
-
     console = console_of(ctx)
+    out = Reports(console, "hrctl drift", report, max_bytes=max_bytes)
     with Session(console) as session:
-        found = make_plan(
-            session,
-            PlanOptions(
-                targets=given.selectors(target),
-                excludes=given.selectors(exclude),
-                cascade=True,
-                limits=given.limits(session.project.safety),
-            ),
-        )
-    unanswered = [
-        one
-        for one in found.diagnostics
-        if one.severity is Severity.ERROR and one.code not in SAFETY_CODES
-    ]
-    only = tuple(one for change in found.pending if (one := _drifted(change)) is not None)
-    found = replace(found, changes=only)
-    if console.json_output:
-        from hrctl.model import planfile
-
-        console.data(planfile.to_json(found))
-    elif only:
-        show_plan(console, found, context=context)
-    elif not unanswered:
-        from hrctl.cli.render.text import count
-
-        console.data(f"No drift. {count(found.resources, 'resource')} declared.")
-    if unanswered:  # what nobody could look at has not been seen to be as it was
-        raise HrctlError(*unanswered)
-    return Exit.CHANGES if detailed_exitcode and only else Exit.DONE
+        with out.telling(session):
+            found = make_plan(
+                session,
+                PlanOptions(
+                    targets=given.selectors(target),
+                    excludes=given.selectors(exclude),
+                    cascade=True,
+                    limits=given.limits(session.project.safety),
+                ),
+            )
+            found = _drift_of(session, found)
+        shown = PlanReport(session, out, found, strict=True, context=context, nothing=_NO_DRIFT)
+        if found.changes or console.output != "text":
+            shown.show()
+        else:
+            if not _errors(found):
+                console.data(f"No drift. {count(found.resources, 'resource')} declared.")
+            shown.deliver()
+        return _left(shown, detailed=detailed_exitcode)
 
 
-def _drifted(change: Change) -> Change | None:
-    """The part of a change that someone else's hand made necessary."""
-    if change.drifted:
-        return change
-    fields = tuple(one for one in change.fields if one.reason in {Reason.DRIFTED, Reason.CONFLICT})
-    return replace(change, fields=fields) if fields else None
+def _drift_of(session: Session, found: Plan) -> Plan:
+    """The part of a plan that brings back what was changed, without the limits of applies.
+
+    What nobody could look at stays an error: it has not been seen to be as it was.
+    """
+    from hrctl.cli.render.planned import drifted_part
+    from hrctl.reconcile.radius import blast_radius
+
+    only = tuple(one for change in found.pending if (one := drifted_part(change)) is not None)
+    kept = tuple(one for one in found.diagnostics if one.code not in safety.SAFETY_CODES)
+    limits = given.thresholds(session.project)
+    radius = blast_radius(only, session.tree(), limits)
+    return replace(found, changes=only, diagnostics=kept, radius=radius)
+
+
+def _errors(found: Plan) -> bool:
+    return any(one.severity is Severity.ERROR for one in found.diagnostics)

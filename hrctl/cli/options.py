@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hrctl.cli.complete import complete_address, complete_selector
+from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, Selector
-from hrctl.model.radius import Thresholds
+from hrctl.model.radius import Grade, Thresholds
 from hrctl.reconcile.options import SafetyLimits
 from hrctl.source.project import Project
 
@@ -103,6 +104,29 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Save the plan, for `hrctl apply FILE`."),
 ]
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="GRADE",
+        help="Leave with 4 where the blast radius is this or more: low, medium, high, critical.",
+        autocompletion=lambda: [one.value for one in Grade if one is not Grade.NONE],
+    ),
+]
+Digest = Annotated[
+    bool,
+    typer.Option(
+        "--digest", help="Print the digest that `hrctl apply --approved` takes, not the plan."
+    ),
+]
+Approved = Annotated[
+    str | None,
+    typer.Option(
+        "--approved",
+        metavar="DIGEST|FILE",
+        help="Apply only what was approved: the digest of `hrctl plan --digest`, or its file.",
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(
@@ -128,6 +152,24 @@ def forced(texts: Sequence[str] | None) -> frozenset[Address]:
         HrctlError: HR140, where one is not an address.
     """
     return frozenset(Address.parse(text) for text in texts or ())
+
+
+def grade(text: str | None) -> Grade | None:
+    """What was given to `--fail-on`.
+
+    Raises:
+        HrctlError: HR145 for another word.
+    """
+    if text is None:
+        return None
+    grades = [one for one in Grade if one is not Grade.NONE]
+    if text not in grades:
+        raise HrctlError.of(
+            "HR145",
+            f"'{text}' is no grade of a blast radius",
+            hint=f"one of {', '.join(grades)}",
+        )
+    return Grade(text)
 
 
 def thresholds(project: Project) -> Thresholds:

@@ -101,7 +101,7 @@ def show_plan(console: Console, plan: Plan, *, context: int = 0) -> None:
 def tell_findings(console: Console, plan: Plan) -> None:
     """The warnings of a plan, and why it is not complete; errors are raised by who needs it."""
     warnings = [one for one in plan.diagnostics if one.severity is not Severity.ERROR]
-    if warnings and not console.quiet:
+    if warnings and not console.quiet and console.output != "github":
         from hrctl.cli.render.diagnostics import report
 
         sys.stdout.flush()

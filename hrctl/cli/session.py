@@ -70,7 +70,8 @@ class Session:
         loaded = self.load(revision)
         if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
             raise InvalidTree(loaded.files, *loaded.diagnostics)
-        if loaded.diagnostics and not self.console.quiet and revision not in self._told:
+        quiet = self.console.quiet or self.console.output == "github"  # there, annotations tell
+        if loaded.diagnostics and not quiet and revision not in self._told:
             from hrctl.cli.render.diagnostics import report
 
             self._told.add(revision)

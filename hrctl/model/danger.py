@@ -60,19 +60,14 @@ def is_stateful(change: Change) -> bool:
     return any(body is not None and lookup(body, "/spec/type") in types for body in bodies)
 
 
-def dangers(change: Change, *, protected: bool = False) -> tuple[Warned, ...]:
-    """Everything that is dangerous about it, the worst first.
-
-    Args:
-        change: of a plan.
-        protected: whether the ledger says so, which counts beside what is declared.
-    """
+def dangers(change: Change) -> tuple[Warned, ...]:
+    """Everything that is dangerous about it, the worst first."""
     if change.action in {Action.NOOP, Action.ADOPT, Action.FORGET}:
         return ()
     found = [Warned(Danger.DATA_LOSS, text) for text in _lost(change)]
     opened = _ways_in(change.after) - _ways_in(change.before)
     found += [Warned(Danger.PUBLIC, text) for text in sorted(opened)]
-    if (protected or change.lifecycle.protect) and change.action is not Action.CREATE:
+    if (change.protected or change.lifecycle.protect) and change.action is not Action.CREATE:
         found.append(Warned(Danger.PROTECTED, "lifecycle.protect is set"))
     return tuple(found)
 

@@ -100,7 +100,7 @@ class Change:
     apply can resolve. `recorded` is what the ledger holds afterwards where that is not `after`
     (drift that was kept): the next plan then looks at it again. `previous_driver` is the
     instance that it leaves, where a REPLACE goes from one to another; `expect_version` is then the
-    version there.
+    version there. `protected` tells that the ledger records it so, whatever `lifecycle` declares.
     """
 
     address: Address
@@ -123,6 +123,7 @@ class Change:
     unknown: tuple[str, ...] = ()
     recorded: Body | None = None
     previous_driver: str | None = None
+    protected: bool = False
 
     @property
     def drifted(self) -> bool:

@@ -175,6 +175,7 @@ def change_object(change: Change) -> Object:
             "create_first": life.create_first,
             "deletion": life.deletion,
         },
+        "protected": change.protected,
         "span": _span_object(change.span),
         "dangers": [
             {"danger": one.danger.value, "text": one.text} for one in danger.dangers(change)
@@ -293,6 +294,7 @@ def _change(item: Object) -> Change:
         unknown=tuple(item["after_unknown"]),
         recorded=item["recorded"],
         previous_driver=item["previous_driver"],
+        protected=item["protected"],
     )
 
 

@@ -120,6 +120,7 @@ def _change() -> Schema:
                     "deletion": {"enum": ["delete", "retain"]},
                 }
             ),
+            "protected": {**_FLAG, "description": "the ledger records it so"},
             "span": _SPAN,
             "dangers": {
                 "type": "array",

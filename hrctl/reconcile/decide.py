@@ -92,6 +92,7 @@ class Decider:
             applied=entry.body,
             depends_on=entry.depends_on,
             lifecycle=entry.lifecycle,
+            protected=entry.lifecycle.protect,
         )
         if case.live is None:
             return replace(change, note="it is gone already")
@@ -330,6 +331,7 @@ class Decider:
             span=resource.span,
             sensitive=case.sensitive,
             unknown=case.unknown,
+            protected=case.entry is not None and case.entry.lifecycle.protect,
         )
 
     def _finished(self, case: Situation, change: Change) -> Change:

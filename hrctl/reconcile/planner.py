@@ -354,21 +354,15 @@ class _Planning:
         return safety.check(
             changes,
             entries=self.seen.applied.keys(),
-            protected=self._protected(),
             options=self.options,
         )
-
-    def _protected(self) -> set[Address]:
-        """What the ledger records as protected, of what changes."""
-        found = self.entries.items()
-        return {a for a, entry in found if entry.lifecycle.protect and a in self.changes}
 
     def _radius(self, changes: tuple[Change, ...]) -> BlastRadius:
         if not changes:
             return NOWHERE
         from hrctl.reconcile.radius import blast_radius
 
-        return blast_radius(changes, self.desired, self._protected(), self.options.thresholds)
+        return blast_radius(changes, self.desired, self.options.thresholds)
 
     def _frozen(
         self, serial: int, changes: tuple[Change, ...], diagnostics: tuple[Diagnostic, ...]

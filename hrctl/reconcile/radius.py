@@ -17,7 +17,6 @@ _TOUCHING = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELE
 def blast_radius(
     changes: Iterable[Change],
     desired: Desired,
-    protected: Collection[Address],
     thresholds: Thresholds,
 ) -> BlastRadius:
     """How far the changes can reach; nothing is looked at where none touches a live system.
@@ -25,13 +24,12 @@ def blast_radius(
     Args:
         changes: of a plan; those of the ledger alone do not count.
         desired: knows the levels of registries, and who depends on whom.
-        protected: those that the ledger records as protected.
         thresholds: where each grade begins.
     """
     touching = [change for change in changes if change.action in _TOUCHING]
     if not touching:
         return NOWHERE
-    found = [dangers(one, protected=one.address in protected) for one in touching]
+    found = [dangers(one) for one in touching]
     counts = {
         danger: sum(any(one.danger is danger for one in warned) for warned in found)
         for danger in Danger

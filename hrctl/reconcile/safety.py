@@ -13,17 +13,17 @@ from hrctl.diagnostics import Diagnostic, HrctlError, SafetyError, Severity
 from hrctl.model.address import Address, is_within
 from hrctl.model.danger import is_destroyed
 from hrctl.model.plan import Action, Change, Plan
+from hrctl.model.radius import Grade
 from hrctl.model.values import lookup
 from hrctl.reconcile.options import PlanOptions, named
 
-SAFETY_CODES: Final = frozenset(f"HR{number}" for number in range(120, 140))
+SAFETY_CODES: Final = frozenset(f"HR{number}" for number in (*range(120, 140), 285))
 
 
 def check(
     changes: Sequence[Change],
     *,
     entries: Collection[Address],
-    protected: Collection[Address],
     options: PlanOptions,
 ) -> list[Diagnostic]:
     """Every refusal at once.
@@ -31,29 +31,42 @@ def check(
     Args:
         changes: of the plan.
         entries: the addresses in the ledger, the base of the percentages.
-        protected: those that the ledger records as protected; one that is declared to be counts
-            as well.
         options: with limits, what is forced and whether a cascade is allowed.
     """
     return [
         *_limits(changes, len(entries), options),
-        *_protected(changes, protected, options.force),
+        *_protected(changes, options.force),
         *_registries(changes, entries, options),
     ]
 
 
-def refuse(plan: Plan) -> None:
-    """Raise where the plan must not be applied.
+def refuse(plan: Plan, beside: Iterable[Diagnostic] = ()) -> None:
+    """Raise where the plan must not be applied, for what it holds or for what stands beside it.
 
     Raises:
         SafetyError: where every error is a refusal of a kind that an option can lift.
         HrctlError: where one of them is something else.
     """
-    errors = [one for one in plan.diagnostics if one.severity is Severity.ERROR]
+    errors = [one for one in (*plan.diagnostics, *beside) if one.severity is Severity.ERROR]
     if errors and all(one.code in SAFETY_CODES for one in errors):
         raise SafetyError(*errors)
     if errors:
         raise HrctlError(*errors)
+
+
+def too_far(plan: Plan, limit: Grade | None) -> list[Diagnostic]:
+    """That the blast radius reaches a grade that was named as too much; nothing where none was."""
+    radius = plan.radius
+    if limit is None or radius.grade.rank < limit.rank:
+        return []
+    why = ", ".join(one.text for one in radius.reasons)
+    return [
+        Diagnostic(
+            "HR285",
+            f"the blast radius is {radius.grade.value}, and --fail-on is {limit.value}: {why}",
+            hint="split the change, or have someone say that it is meant",
+        )
+    ]
 
 
 def _limits(changes: Sequence[Change], total: int, options: PlanOptions) -> Iterable[Diagnostic]:
@@ -107,13 +120,11 @@ def _too_many(  # noqa: PLR0913, PLR0917 - the parts of one sentence
     )
 
 
-def _protected(
-    changes: Sequence[Change], protected: Collection[Address], force: Collection[Address]
-) -> Iterable[Diagnostic]:
+def _protected(changes: Sequence[Change], force: Collection[Address]) -> Iterable[Diagnostic]:
     for change in changes:
         if (
             is_destroyed(change)
-            and (change.lifecycle.protect or change.address in protected)
+            and (change.lifecycle.protect or change.protected)
             and change.address not in force
         ):
             verb = "replaced" if change.action is Action.REPLACE else "deleted"

@@ -126,8 +126,8 @@ def test_protected_by_the_declaration_or_the_ledger() -> None:
     life = Lifecycle(protect=True)
     assert told(change(Action.UPDATE, lifecycle=life)) == ["protected: lifecycle.protect is set"]
     assert told(change(Action.CREATE, lifecycle=life)) == []
-    plain = change(Action.UPDATE)
-    assert [one.danger for one in dangers(plain, protected=True)] == [Danger.PROTECTED]
+    recorded = change(Action.UPDATE, protected=True)
+    assert [one.danger for one in dangers(recorded)] == [Danger.PROTECTED]
 
 
 def test_stateful_and_destroyed() -> None:

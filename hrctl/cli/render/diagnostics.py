@@ -133,8 +133,17 @@ def report(
     *,
     files: int | None = None,
 ) -> None:
-    """Tell diagnostics on standard error: text, or one JSON object with -o json."""
+    """Tell diagnostics on standard error: text, or one JSON object with -o json.
+
+    With -o github they are annotations, which belong to standard output.
+    """
     if not found:
+        return
+    if console.output == "github":
+        from hrctl.cli.render.findings import Findings
+        from hrctl.cli.render.github import workflow_commands
+
+        console.data(workflow_commands(Findings("hrctl", found)))
         return
     if console.json_output:
         import json

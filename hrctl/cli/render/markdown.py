@@ -58,7 +58,8 @@ class Block:
     """A part of a page that can be shortened, item by item, and never in the middle of one.
 
     Attributes:
-        items: (weight, text) of each; the lightest are left out first, of equal ones the last.
+        items: (weight, text) of each; the lightest are left out first, of equal ones those that
+            stand furthest behind in their block, so that each block shows some.
         head: what stands before them; left out when no item is left.
         foot: what stands behind them; likewise.
         noun: what an item is called where it is counted: ``row of the table``.
@@ -125,12 +126,12 @@ def _shorten(parts: Sequence[str | Block], room: int) -> Mapping[str, int]:
     """Leave items out until `room`, which is below zero, is used up; how many of which noun."""
     blocks = [part for part in parts if isinstance(part, Block)]
     order = sorted(
-        (weight, -number, -index)
+        (weight, -index, -number)
         for number, block in enumerate(blocks)
         for index, (weight, _) in enumerate(block.items)
     )
     left_out: Counter[str] = Counter()
-    for _, number, index in order:
+    for _, index, number in order:
         if room >= 0:
             break
         block = blocks[-number]

@@ -80,8 +80,16 @@ def summary(plan: Plan) -> str:
         if not plan.complete and not plan.options.get("offline"):
             return "No changes among what was looked at; not everything was."
         return f"No changes. {count(plan.resources, 'resource')} as declared."
+    line = f"Plan: {headline(plan)}."
+    if plan.radius.grade is not Grade.NONE:
+        line += f"\nBlast radius: {plan.radius.text}."
+    return line
+
+
+def headline(plan: Plan) -> str:
+    """``1 to add, 2 to change, 0 to destroy, 1 drifted``."""
     numbers = planfile.summary(plan)
-    line = "Plan: {add} to add, {change} to change, {destroy} to destroy".format_map(numbers)
+    line = "{add} to add, {change} to change, {destroy} to destroy".format_map(numbers)
     for name, words in (
         ("drifted", "drifted"),
         ("moved", "moved"),
@@ -90,10 +98,17 @@ def summary(plan: Plan) -> str:
     ):
         if numbers[name]:
             line += f", {numbers[name]} {words}"
-    line += "."
-    if plan.radius.grade is not Grade.NONE:
-        line += f"\nBlast radius: {plan.radius.text}."
     return line
+
+
+def change_texts(
+    changes: Iterable[Change], secrets: Secrets, *, width: int, destroy: bool = False
+) -> Iterator[tuple[Change, list[str]]]:
+    """Each change with its lines, the sign in the first column: for blocks of code."""
+    writer = _Writer(width, 0, plain, destroy=destroy)
+    writer.secrets = secrets
+    for change in changes:
+        yield change, [line.removeprefix("  ") for line in writer.change(change)]
 
 
 def count(number: int, noun: str) -> str:

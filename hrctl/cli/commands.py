@@ -60,6 +60,7 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
     (
         "Look after",
         (
+            ("secrets", "encrypted values", "hrctl.cli.secrets.group:SECRETS"),
             ("state", "the ledger: entries, runs, locks", "hrctl.cli.cmd_state:STATE"),
             ("driver", "the drivers and whether they answer", "hrctl.cli.cmd_driver:DRIVER"),
         ),

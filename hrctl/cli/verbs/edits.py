@@ -9,16 +9,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
-from hrctl.cli.verbs.draft import Draft
 from hrctl.diagnostics import HrctlError, Severity
 from hrctl.model.address import Selector
+
+if TYPE_CHECKING:
+    from hrctl.cli.verbs.draft import Draft
 
 Commit = Annotated[bool, typer.Option("--commit", help="Commit the change, and nothing else.")]
 Message = Annotated[
@@ -46,13 +48,17 @@ class Wish:
     """An edit in words, and what then.
 
     `subject` is the commit's message where none is given; `targets` are what an apply is
-    limited to; `cascade` lets registries go with what is in them.
+    limited to; `cascade` lets registries go with what is in them. `told` is said in place of the
+    difference, where that may show what was a secret in the clear. Errors of the codes `tolerated`
+    may stay in the tree, as they may have been there before.
     """
 
     subject: str
     targets: Sequence[str]
     then: Then
     cascade: bool = False
+    told: tuple[str, ...] | None = None
+    tolerated: frozenset[str] = frozenset()
 
 
 def finish(session: Session, draft: Draft, wish: Wish) -> int:
@@ -67,19 +73,19 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
     console = session.console
     if wish.then.commit or wish.then.apply:
         _require_git(session, wish)
-    lines = draft.lines()
+    lines = draft.lines() if wish.told is None else list(wish.told if draft.paths else ())
     if not lines and not console.json_output:
         console.note(f"{wish.targets[0]} is so already.")
     elif not console.json_output:
-        console.lines(_painted(console, lines))
-    if lines and not _write(console, draft):
+        console.lines(_painted(console, lines) if wish.told is None else lines)
+    if lines and not _write(console, draft, wish.tolerated):
         return Exit.ERROR
     commit = _commit(session, draft.paths, wish) if lines and wish.then.commit else None
     if console.json_output:
         done = {
             "targets": list(wish.targets),
             "files": draft.paths,
-            "diff": "".join(f"{line}\n" for line in lines),
+            "diff": "".join(f"{line}\n" for line in lines) if wish.told is None else None,
             "commit": commit,
         }
         if wish.then.apply:  # what follows is one event a line
@@ -97,11 +103,11 @@ def _require_git(session: Session, wish: Wish) -> None:
         require_commit(session)
 
 
-def _write(console: Console, draft: Draft) -> bool:
+def _write(console: Console, draft: Draft, tolerated: frozenset[str]) -> bool:
     """Put the draft on disk; where the tree then has errors, tell them and take it back."""
     try:
         draft.write()
-        _check(console)
+        _check(console, tolerated)
     except InvalidTree as error:
         from hrctl.cli.render.diagnostics import report
 
@@ -116,12 +122,13 @@ def _write(console: Console, draft: Draft) -> bool:
     return True
 
 
-def _check(console: Console) -> None:
+def _check(console: Console, tolerated: frozenset[str]) -> None:
     """Read the tree again; its warnings have been told before."""
     with Session(console) as session:
         loaded = session.load()
-    if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
-        raise InvalidTree(loaded.files, *loaded.diagnostics)
+    found = [one for one in loaded.diagnostics if one.code not in tolerated]
+    if any(one.severity is Severity.ERROR for one in found):
+        raise InvalidTree(loaded.files, *found)
 
 
 def _painted(console: Console, lines: Sequence[str]) -> list[str]:

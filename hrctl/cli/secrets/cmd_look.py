@@ -1,0 +1,118 @@
+"""`hrctl secrets list` and `check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hrctl.cli.app import console_of
+from hrctl.cli.exits import Exit
+from hrctl.cli.secrets.renewing import Where
+from hrctl.cli.session import Session
+from hrctl.diagnostics import Diagnostic, HrctlError
+
+if TYPE_CHECKING:
+    from hrctl.model.registry import SecretRow
+    from hrctl.model.tree import Tree
+    from hrctl.secrets import Unsealed
+
+
+def list_(ctx: typer.Context, where: Where = None) -> int:
+    """List the encrypted values: where, for whom, and when each was last changed. No key is needed.
+
+    The commit is the last one that changed the ciphertext.
+
+    Examples:
+      hrctl secrets list
+      hrctl secrets list acme/shop -o json
+    """
+    from hrctl.cli.secrets.age import changes
+    from hrctl.cli.secrets.finding import chosen, source_of
+    from hrctl.cli.secrets.target import lenient_tree
+    from hrctl.model.recipients import all_keys, name_of
+
+    console = console_of(ctx)
+    with Session(console) as session:
+        tree = lenient_tree(session)
+        rows = chosen(tree, where)
+        known = all_keys(session.project.secrets["recipients"])
+        ages = changes(session, [(row.path, str(source_of(tree, row)["age"])) for row in rows])
+    found: list[dict[str, Any]] = []
+    for row, change in zip(rows, ages, strict=True):
+        found.append(
+            {
+                "address": row.address,
+                "field": row.field,
+                "file": row.path,
+                "line": change.line,
+                "recipients": [
+                    {"fingerprint": mark, "name": name_of(mark, known)}
+                    for mark in row.recipients or ()
+                ],
+                "commit": change.commit,
+                "changed": change.time,
+            }
+        )
+    if console.json_output:
+        console.json({"secrets": found})
+    elif not found:
+        console.note("There are no encrypted values here.")
+    else:
+        table = [
+            (
+                one["address"],
+                one["field"].removeprefix("/spec/").replace("/", "."),
+                ", ".join(each["name"] for each in one["recipients"]) or "-",
+                (one["commit"] or "-")[:7],
+                change.ago,
+            )
+            for one, change in zip(found, ages, strict=True)
+        ]
+        console.table(("ADDRESS", "FIELD", "RECIPIENTS", "COMMIT", "CHANGED"), table)
+    return Exit.DONE
+
+
+def check(ctx: typer.Context, where: Where = None) -> int:
+    """Decrypt every secret, and tell which is damaged, misplaced or not for whom it says.
+
+    What no key here opens is told too, as it cannot be checked.
+
+    Examples:
+      hrctl secrets check
+      hrctl --identity shop.key secrets check acme/shop
+    """
+    from hrctl.cli.render.text import count
+    from hrctl.cli.secrets.finding import chosen, opened
+    from hrctl.cli.secrets.target import lenient_tree
+
+    console = console_of(ctx)
+    with Session(console) as session:
+        tree = lenient_tree(session)
+        rows = chosen(tree, where)
+        problems: list[Diagnostic] = []
+        for row, found in opened(session, tree, rows):
+            if isinstance(found, HrctlError):
+                problems += found.diagnostics
+            elif lie := _lie(tree, row, found):
+                problems.append(lie)
+        if problems:
+            raise HrctlError(*problems)
+        if console.json_output:
+            console.json({"secrets": len(rows), "valid": True})
+        else:
+            console.data(f"{count(len(rows), 'secret')}, all open and where they belong.")
+    return Exit.DONE
+
+
+def _lie(tree: Tree, row: SecretRow, found: Unsealed) -> Diagnostic | None:
+    """Where the clear list of recipients is not the one inside."""
+    if set(row.recipients or ()) == set(found.recipients):
+        return None
+    return Diagnostic(
+        "HR175",
+        f"the secret at {row.place} is not encrypted to whom it says in the clear",
+        span=tree.locate(row.document, f"{row.pointer}/valueFrom/recipients"),
+        address=row.address,
+        hint="hrctl secrets rotate --all writes both anew",
+    )

@@ -1,0 +1,156 @@
+"""A project with secrets and keys, and hrctl run in it within this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import pytest
+
+from hrctl.cli.run import run
+from hrctl.model.places import SecretPlace
+from hrctl.secrets import seal
+
+FILES = {
+    ".gitignore": ".hrctl/\n*.key\n",
+    "registry.yaml": """\
+        apiVersion: hrctl.dev/v1
+        kind: Registry
+        metadata: {name: acme}
+        spec: {level: ROOT}
+        """,
+    "shop/registry.yaml": """\
+        apiVersion: hrctl.dev/v1
+        kind: Registry
+        metadata: {name: shop}
+        spec: {level: PROJECT}
+        """,
+    "shop/prod/registry.yaml": """\
+        apiVersion: hrctl.dev/v1
+        kind: Registry
+        metadata: {name: prod}
+        spec: {level: ENVIRONMENT}
+        """,
+    "shop/services.yaml": """\
+        # One in every environment.
+        apiVersion: hrctl.dev/v1
+        kind: Service
+        metadata: {name: api, instances: ENVIRONMENT}
+        spec:
+          type: API
+          command: serve
+          env:
+            LEVEL: info   # how much it tells
+        """,
+    "shop/prod/config.yaml": """\
+        apiVersion: hrctl.dev/v1
+        kind: Config
+        metadata: {name: app}
+        spec:
+          scope: SERVICE
+          entries:
+            LEVEL: {type: STRING, value: info}   # how much
+        """,
+}
+
+
+@dataclass
+class Vault:
+    """Runs hrctl in the project's folder; `keys` are identities by name."""
+
+    root: Path
+    capsys: pytest.CaptureFixture[str]
+    patch: pytest.MonkeyPatch
+    keys: dict[str, pyrage.x25519.Identity] = field(default_factory=dict)
+    code: int = 0
+    out: str = ""
+    err: str = ""
+
+    def hrctl(self, *args: str, typed: str | bytes | None = None) -> str:
+        """Standard output of a run that must do well."""
+        assert self.fails(*args, typed=typed) == 0, self.err
+        return self.out
+
+    def fails(self, *args: str, typed: str | bytes | None = None) -> int:
+        """The exit code; `typed` comes in by standard input."""
+        data = typed.encode() if isinstance(typed, str) else typed
+        if data is not None:
+            self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+        self.code = run(list(args))
+        self.out, self.err = self.capsys.readouterr()
+        return self.code
+
+    def json(self, *args: str) -> Any:
+        return json.loads(self.hrctl(*args, "-o", "json"))
+
+    def git(self, *args: str) -> str:
+        return subprocess.run(
+            ["git", *args], cwd=self.root, check=True, capture_output=True, text=True
+        ).stdout
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(textwrap.dedent(text).encode())
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_bytes().decode()
+
+    def public(self, name: str) -> str:
+        return str(self.keys[name].to_public())
+
+    def key(self, name: str) -> str:
+        """The file of an identity that is made here."""
+        if name not in self.keys:
+            self.keys[name] = pyrage.x25519.Identity.generate()
+            path = self.root / f"{name}.key"
+            path.write_text(f"{self.keys[name]}\n")
+            path.chmod(0o600)
+        return str(self.root / f"{name}.key")
+
+    def rules(self, *rules: str) -> None:
+        """Write hrctl.yaml with these rules; NAME in them stands for the key of that name."""
+        listed = "".join(f"    - {rule}\n" for rule in rules)
+        for name in self.keys:
+            listed = listed.replace(name.upper(), self.public(name))
+        head = "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\nspec:\n"
+        (self.root / "hrctl.yaml").write_text(f"{head}  secrets:\n    recipients:\n{listed}")
+
+    def sealed(self, value: str, address: str, pointer: str, *names: str) -> dict[str, Any]:
+        """What stands in valueFrom for a place."""
+        return seal(value, SecretPlace(address, pointer), [self.public(name) for name in names])
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", "State")
+
+
+@pytest.fixture
+def vault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Vault:
+    root = tmp_path / "acme"
+    made = Vault(root, capsys, monkeypatch)
+    for path, text in FILES.items():
+        made.write(path, text)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Robin")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "robin@example.org")
+    for name in ("HRCTL_AGE_IDENTITY", "HRCTL_AGE_IDENTITY_FILE", "HRCTL_AGE_IDENTITY_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(root)
+    made.key("ann")
+    made.rules("{path: '**', keys: [ANN]}")
+    made.git("init", "-q", "-b", "main")
+    made.commit()
+    return made

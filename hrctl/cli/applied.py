@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from hrctl.ledger.api import ChangeRecord, Ledger, RunRecord
 from hrctl.model.address import Address
-from hrctl.model.fields import FieldDiff
-from hrctl.model.plan import ABSENT
+from hrctl.model.fields import FieldDiff, Key, compare_leaves
 from hrctl.source.lineage import Step
 from hrctl.source.log import Log
 from hrctl.source.past import Past
 
+_EXISTS: Key = ()  # the key under which it counts that a resource came or went
+
 
 class Applied:
-    """What the ledger's runs say of the steps of a history."""
+    """What the ledger's runs say of the steps of a history, newest first.
 
-    def __init__(self, ledger: Ledger, past: Past) -> None:
+    A run applied a change if, of all that led to the run's commit, it is the last one of its field.
+    """
+
+    def __init__(self, ledger: Ledger, past: Past, steps: Sequence[Step]) -> None:
         self._ledger = ledger
-        self._past = past
+        self._log = past.log
+        self._steps = [(step, keys_of(step)) for step in steps]
         self._runs: dict[Address, list[tuple[RunRecord, ChangeRecord]]] = {}
-        self._reached: dict[str, frozenset[str]] = {}
+        self._last: dict[str, Mapping[Key, str]] = {}
 
     def of(self, step: Step, one: FieldDiff | None) -> RunRecord | None:
         """The first run that applied a field as this step left it; None means the whole step."""
@@ -26,35 +33,38 @@ class Applied:
         if version is None:
             return None
         for run, change in self._of(version.address):
-            if step.commit.id not in self.reached(run.commit or ""):
-                continue
-            if step.new is None:
-                if change.action == "delete":
-                    return run
-                continue
-            if self._holds(version.address, run.commit or "", one):
+            last = self._setters(run.commit or "")
+            key = _EXISTS if one is None else one.key
+            if last.get(key) == step.commit.id and (step.new is None) == (
+                change.action == "delete"
+            ):
                 return run
         return None
-
-    def _holds(self, address: Address, commit: str, one: FieldDiff | None) -> bool:
-        version = self._past.trace(address).get(commit)
-        if version is None or one is None:
-            return version is not None
-        leaf = version.leaves.get(one.key)
-        if one.new is ABSENT:
-            return leaf is None
-        return leaf is not None and leaf.value == one.new
 
     def _of(self, address: Address) -> list[tuple[RunRecord, ChangeRecord]]:
         if address not in self._runs:
             self._runs[address] = list(self._ledger.applied(address))
         return self._runs[address]
 
-    def reached(self, commit: str) -> frozenset[str]:
-        """A commit and all before it, as far as the log knows."""
-        if commit not in self._reached:
-            self._reached[commit] = _ancestors(self._past.log, commit)
-        return self._reached[commit]
+    def _setters(self, commit: str) -> Mapping[Key, str]:
+        """Which commit set each field last, at a commit."""
+        if commit not in self._last:
+            reached = _ancestors(self._log, commit)
+            found: dict[Key, str] = {}
+            for step, keys in self._steps:
+                if step.commit.id in reached:
+                    for key in keys:
+                        found.setdefault(key, step.commit.id)
+            self._last[commit] = found
+        return self._last[commit]
+
+
+def keys_of(step: Step) -> list[Key]:
+    """The fields that a step changed, and whether it made or ended the resource."""
+    old, new = step.old, step.new
+    changed = compare_leaves(old.leaves if old else {}, new.leaves if new else {})
+    ends = [_EXISTS] if old is None or new is None else []
+    return [*ends, *(one.key for one in changed)]
 
 
 def _ancestors(log: Log, commit: str) -> frozenset[str]:

@@ -54,8 +54,8 @@ def diff(
     """
     console = console_of(ctx)
     with Session(console) as session:
-        first, second, within = _arguments(session.project.root, old, new, path)
-        found = _difference(session, first, second, within)
+        first, second, only = _arguments(session.project.root, old, new, path)
+        found = _difference(session, first, second, only)
     _tell_unreadable(console, found)
     if console.json_output:
         from hrctl.cli.difference import as_json
@@ -129,13 +129,13 @@ def _difference(session: Session, old: str, new: str | None, path: str | None) -
         manifests = Manifests(blobs)
         paths: Paths = changed_paths(root, first, second, manifests_folder, manifests)
         if path is not None:
-            paths = _within(root, path, paths, (first, second))
+            paths = within(root, path, paths, (first, second))
         before, after = sides(root, first, second, paths, manifests)
         found = items(pairs(before, after, paths, manifests))
         return Difference(old, new, found, _unreadable(manifests))
 
 
-def _within(root: Path, path: str, paths: Paths, commits: tuple[str, str | None]) -> Paths:
+def within(root: Path, path: str, paths: Paths, commits: tuple[str, str | None]) -> Paths:
     """Those that are the path, or lie below it.
 
     Raises:

@@ -134,8 +134,8 @@ def _moments(session: Session, past: Past, address: Address, wanted: str | None)
     from hrctl.source.lineage import steps
 
     found: list[Moment] = []
-    applied = Applied(session.ledger, past)
     known = list(steps(session.project.root, past, address))
+    applied = Applied(session.ledger, past, known)
     if not known:
         raise unknown(session, address)
     newest = next((one.new or one.old for one in known), None)

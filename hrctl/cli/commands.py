@@ -25,6 +25,7 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("plan", "show what an apply would do", "hrctl.cli.cmd_plan:plan"),
             ("apply", "make the live systems as declared", "hrctl.cli.cmd_apply:apply"),
             ("destroy", "remove everything that is ours", "hrctl.cli.cmd_apply:destroy"),
+            ("rollback", "bring back what was declared before", "hrctl.cli.cmd_rollback:rollback"),
             ("drift", "show what was changed behind our back", "hrctl.cli.cmd_plan:drift"),
         ),
     ),

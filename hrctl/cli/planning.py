@@ -16,8 +16,8 @@ from hrctl.model.plan import Plan
 from hrctl.reconcile.options import PlanOptions, PlanSource
 
 
-def make_plan(session: Session, options: PlanOptions) -> Plan:
-    """The plan of what is declared here against the ledger and the live systems.
+def make_plan(session: Session, options: PlanOptions, revision: str | None = None) -> Plan:
+    """The plan of what is declared here, or at a commit, against ledger and live systems.
 
     An instance that does not answer is an error in the plan, which shows what the others say; one
     that the targets have no need of is left alone.
@@ -25,23 +25,27 @@ def make_plan(session: Session, options: PlanOptions) -> Plan:
     from hrctl.reconcile import planner, selection
 
     options = replace(options, thresholds=thresholds(session.project))
-    tree = session.tree()
+    tree = session.tree(revision)
     drivers: Mapping[str, Driver] = {}
     absent: dict[str, tuple[Diagnostic, ...]] = {}
     if not options.offline:
-        named = session.named()
+        named = session.named(revision)
         wanted = selection.instances(named, tree, session.ledger, options)
         absent = dict.fromkeys(named - wanted, ())
         drivers, unreachable = session.connect(wanted)
         absent |= unreachable
-    return planner.plan(tree, session.ledger, drivers, options, plan_source(session, absent))
+    return planner.plan(
+        tree, session.ledger, drivers, options, plan_source(session, absent, revision)
+    )
 
 
 def plan_source(
-    session: Session, absent: Mapping[str, tuple[Diagnostic, ...]] | None = None
+    session: Session,
+    absent: Mapping[str, tuple[Diagnostic, ...]] | None = None,
+    revision: str | None = None,
 ) -> PlanSource:
     """What a plan says of where it comes from."""
-    loaded = session.load()
+    loaded = session.load(revision)
     return PlanSource(
         project=session.project.name,
         commit=loaded.commit,

@@ -139,9 +139,9 @@ class Session:
         here = wanted & self._instances.keys()
         return {name: self._instances[name] for name in sorted(here)}, problems
 
-    def named(self) -> set[str]:
+    def named(self, revision: str | None = None) -> set[str]:
         """The instances that the tree or the ledger name, and `local`."""
-        rows = self.tree().rows.values()
+        rows = self.tree(revision).rows.values()
         return {row[0] for row in rows} | set(self.ledger.instances()) | {LOCAL}
 
     def instance(self, name: str) -> Driver:

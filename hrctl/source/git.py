@@ -17,6 +17,8 @@ from typing import Final
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 
 PATTERNS: Final = ("*.yaml", "*.yml")
+# No hook is run that nobody asked for: neither those in a folder, nor that which watches files.
+QUIET: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 _SHA1: Final = 40  # digits; repositories of object format sha256 have 64
 PROJECT: Final = "hrctl.yaml"
 # Set inside of git's hooks, where they speak of another folder, or for pathspecs of another sort.
@@ -81,7 +83,7 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """
     try:
         return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
-            ["git", *arguments],  # noqa: S607 - the user's git is the one that PATH names
+            ["git", *QUIET, *arguments],  # noqa: S607 - the user's git is the one that PATH names
             cwd=root,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -119,7 +121,7 @@ def run(root: Path, *arguments: str) -> bytes:
     Raises:
         HrctlError: HR066, with git's last word.
     """
-    return finish(start(root, *arguments), arguments[0])
+    return finish(start(root, *arguments), next(one for one in arguments if one[0] != "-"))
 
 
 def list_worktree(root: Path, within: str = ".") -> Listing:

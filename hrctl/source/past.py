@@ -89,6 +89,23 @@ class Version:
             "driver": record.drivers[index],
         }
 
+    def is_own(self, place: Place) -> bool:
+        """Whether a document stands in the registry of the resource itself, not above it."""
+        registry = self.tree.where(self.address).record.registry
+        folder = registry.path.rpartition("/")[0]
+        return not folder or place.path.startswith(f"{folder}/")
+
+    @property
+    def own_paths(self) -> list[str]:
+        """The files with the documents that belong to it alone."""
+        record, index = self.tree.where(self.address)
+        places = record.places(index)
+        return [
+            one.path
+            for one in places
+            if self.is_own(one) and not self.tree.document(one).metadata.get("instances")
+        ]
+
     @cached_property
     def text(self) -> str:
         """What two versions are compared by."""
@@ -215,7 +232,7 @@ class _Trace:
         files, layouts = state.files, state.files.layouts
         touched = False
         if files.change(commit.changes):
-            chain = self._chain(files)
+            chain = self._chain(state)
             touched = chain != state.chain
             moved = [one.path for one in chain] != [one.path for one in state.chain]
             state.chain = chain
@@ -245,39 +262,45 @@ class _Trace:
         if blob is not None:
             address = self._address
             now = tuple(self._manifests.named(path, blob, address.kind, address.name))
+            if not now and (path, blob) in self._manifests.broken:
+                now = before  # what it says is not known until it can be read again
             if now:
                 state.hits[path] = now
-                return True
+                return now != before
         return bool(before)
 
-    def _chain(self, files: Files) -> tuple[Document, ...]:
+    def _chain(self, state: _State) -> tuple[Document, ...]:
         """The Registry documents up the path, from the root; none where one is missing."""
         chain: list[Document] = []
         above: str | None = None
         for segment in self._segments:
-            found = self._registry(files, above, segment)
+            found = self._registry(state, above, segment)
             if found is None:
                 return ()
             chain.append(found)
             above = found.path.rpartition("/")[0]
         return tuple(chain)
 
-    def _registry(self, files: Files, above: str | None, name: str) -> Document | None:
+    def _registry(self, state: _State, above: str | None, name: str) -> Document | None:
         """The registry of a name directly below another."""
+        files = state.files
         guess = f"{above}/{name}" if above else name
         others = sorted(files.registries, key=lambda folder: (folder != guess, folder))
         for folder in others:
             if files.above(folder) == above and (above is None or folder != above):
-                found = self._document(files, folder)
+                found = self._document(state, folder)
                 if found is not None and found.name == name:
                     return found
         return None
 
-    def _document(self, files: Files, folder: str) -> Document | None:
+    def _document(self, state: _State, folder: str) -> Document | None:
         path = f"{folder}/{REGISTRY_FILE}" if folder else REGISTRY_FILE
-        for one in self._manifests.all(path, files.blobs[path]):
+        blob = state.files.blobs[path]
+        for one in self._manifests.all(path, blob):
             if one.kind == "Registry" and not is_handed_down(one):
                 return one
+        if (path, blob) in self._manifests.broken:  # it is taken to be what it was
+            return next((one for one in state.chain if one.path == path), None)
         return None
 
     def _version(self, state: _State) -> Version | None:

@@ -209,14 +209,21 @@ def test_a_merge_is_named_only_where_it_is_like_none_of_its_sides(
     }
 
 
-def test_files_that_are_no_yaml_are_passed_over(folder: ProjectFolder, history: Any) -> None:
-    commit(folder, "begin", BASE)
+def test_files_that_are_no_yaml_are_taken_to_say_what_they_said(
+    folder: ProjectFolder, history: Any
+) -> None:
+    commit(folder, "begin", {**BASE, "shop/services.yaml": service("lone")})
     lone = service("lone", "", "  replicas: 2\n")
-    commit(folder, "broken", {"shop/services.yaml": f"<<<<<<< HEAD\n{lone}lone: [\n"})
-    commit(folder, "whole", {"shop/services.yaml": lone})
+    broken = lone.replace("type: API", "type: [")
+    commit(folder, "broken", {"shop/services.yaml": broken, "registry.yaml": "a: ["})
+    assert [told[0] for told in history("acme/shop:Service/lone").told()] == ["begin"]
+    commit(folder, "whole", {"shop/services.yaml": lone, "registry.yaml": BASE["registry.yaml"]})
     found = history("acme/shop:Service/lone")
-    assert [one.commit.subject for one in found.steps][-1] == "begin"
-    assert {path for path, _ in found.past.manifests.broken} == {"shop/services.yaml"}
+    assert [one.commit.subject for one in found.steps] == ["whole", "begin"]
+    assert {path for path, _ in found.past.manifests.broken} == {
+        "shop/services.yaml",
+        "registry.yaml",
+    }
 
 
 def test_names_with_spaces_and_letters_in_a_subfolder(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.diagnostics import HrctlError, Severity
 from hrctl.model.address import Selector
+from hrctl.source import git
 
 if TYPE_CHECKING:
     from hrctl.cli.verbs.draft import Draft
@@ -77,10 +78,12 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
     if not lines and not console.json_output:
         console.note(f"{wish.targets[0]} is so already.")
     elif not console.json_output:
-        console.lines(_painted(console, lines) if wish.told is None else lines)
+        console.lines(painted(console, lines) if wish.told is None else lines)
     if lines and not _write(console, draft, wish.tolerated):
         return Exit.ERROR
-    commit = _commit(session, draft.paths, wish) if lines and wish.then.commit else None
+    message = wish.then.message or wish.subject
+    wanted = lines and wish.then.commit
+    commit = commit_files(session, draft.paths, message) if wanted else None
     if console.json_output:
         done = {
             "targets": list(wish.targets),
@@ -92,7 +95,9 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
             console.event({"event": "edited", **done})
         else:
             console.json(done)
-    return _apply(console, wish) if wish.then.apply else Exit.DONE
+    if not wish.then.apply:
+        return Exit.DONE
+    return apply_targets(console, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
 
 
 def _require_git(session: Session, wish: Wish) -> None:
@@ -131,7 +136,8 @@ def _check(console: Console, tolerated: frozenset[str]) -> None:
         raise InvalidTree(loaded.files, *found)
 
 
-def _painted(console: Console, lines: Sequence[str]) -> list[str]:
+def painted(console: Console, lines: Sequence[str]) -> list[str]:
+    """The lines of a unified diff, in colour where there is any."""
     from hrctl.cli.render.values import printable
 
     brush = console.brush(sys.stdout)
@@ -140,7 +146,7 @@ def _painted(console: Console, lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _commit(session: Session, paths: Sequence[str], wish: Wish) -> str | None:
+def commit_files(session: Session, paths: Sequence[str], message: str) -> str | None:
     """Commit these files and no others; the user's index keeps what else it holds.
 
     Returns:
@@ -151,7 +157,6 @@ def _commit(session: Session, paths: Sequence[str], wish: Wish) -> str | None:
     if not paths:
         session.console.note("Git does not know the files, so there is nothing to commit.")
         return None
-    message = wish.then.message or wish.subject
     _git(session, "add", "--", *paths)
     _git(session, "commit", "--quiet", "--no-verify", f"--message={message}", "--", *paths)
     commit = _git(session, "rev-parse", "HEAD").strip()
@@ -167,7 +172,7 @@ def _git(session: Session, *arguments: str) -> str:
     """
     from git import Git, GitCommandError  # imports for longer than most commands run
 
-    command = ["git", "--literal-pathspecs", "-c", "core.hooksPath=/dev/null", *arguments]
+    command = ["git", "--literal-pathspecs", *git.QUIET, *arguments]
     try:
         output: str = Git(session.project.root).execute(command, strip_newline_in_stdout=False)
     except GitCommandError as error:
@@ -183,7 +188,14 @@ def _git(session: Session, *arguments: str) -> str:
     return output
 
 
-def _apply(console: Console, wish: Wish) -> int:
+def apply_targets(
+    console: Console,
+    targets: Sequence[str],
+    *,
+    yes: bool,
+    cascade: bool = False,
+) -> int:
+    """Plan and apply just these (none: everything), after asking."""
     from hrctl.cli import options as given
     from hrctl.cli.cmd_apply import carry_out
     from hrctl.cli.planning import make_plan
@@ -191,9 +203,9 @@ def _apply(console: Console, wish: Wish) -> int:
 
     with Session(console) as session:
         wanted = PlanOptions(
-            targets=tuple(Selector(one) for one in wish.targets),
-            cascade=wish.cascade,
+            targets=tuple(Selector(one) for one in targets),
+            cascade=cascade,
             limits=given.limits(session.project.safety),
         )
         plan = make_plan(session, wanted)
-        return carry_out(session, plan, "Apply this?", wish.then.yes, None, 0)
+        return carry_out(session, plan, "Apply this?", yes, None, 0)

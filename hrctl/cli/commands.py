@@ -64,6 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("secrets", "encrypted values", "hrctl.cli.secrets.group:SECRETS"),
             ("state", "the ledger: entries, runs, locks", "hrctl.cli.cmd_state:STATE"),
             ("driver", "the drivers and whether they answer", "hrctl.cli.cmd_driver:DRIVER"),
+            ("ci", "comments and issues of GitHub and GitLab", "hrctl.cli.cmd_ci:CI"),
         ),
     ),
 )

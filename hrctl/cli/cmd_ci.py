@@ -67,7 +67,8 @@ def approved(
     counts, and the last one of them.
 
     Examples:
-      hrctl apply --approved "$(hrctl ci approved)" --keep-drift
+      hrctl ci approved > approved.txt
+      hrctl apply --approved approved.txt --keep-drift
     """
     forge = forge_of(os.environ)
     wanted = commit or os.environ.get("GITHUB_SHA") or os.environ.get("CI_COMMIT_SHA") or ""
@@ -114,7 +115,8 @@ def issue(
     """Keep one issue: open it, or bring the open one up to date, or close it.
 
     Examples:
-      hrctl drift --report markdown=drift.md --detailed-exitcode || hrctl ci issue drift.md
+      hrctl drift --report markdown=drift.md
+      hrctl ci issue drift.md
       hrctl ci issue --close
     """
     if (file is None) is not close:
@@ -213,7 +215,7 @@ CI = Group(
 
     Examples:
       hrctl ci comment plan.md
-      hrctl apply --approved "$(hrctl ci approved)" --keep-drift
+      hrctl ci approved
       hrctl ci issue drift.md
     """,
     {"comment": comment, "approved": approved, "issue": issue},

@@ -87,14 +87,18 @@ def init(
 ) -> int:
     """Start a project in the current folder.
 
-    Writes hrctl.yaml, registry.yaml, the JSON Schemas that editors check manifests with, and a
-    .gitignore for what hrctl keeps to itself. Nothing that is there is overwritten.
+    Writes hrctl.yaml, registry.yaml, the JSON Schemas that editors check manifests with, a
+    .gitignore for what hrctl keeps to itself, and a .gitattributes by which git merges manifests
+    field by field. Nothing that is there is overwritten.
 
     Examples:
       hrctl init
       hrctl init --example quickstart --vscode
       hrctl -C shop init --name shop --no-git
     """
+    from hrctl.cli.secrets.merging import ATTRIBUTES, install_driver, name_driver
+    from hrctl.source.git import toplevel
+
     console = console_of(ctx)
     here = Path.cwd()
     files = _of_example(example) if example else _empty(_project_name(here, name))
@@ -110,7 +114,12 @@ def init(
     files = {path: _with_modeline(path, data) for path, data in files.items()}
     written = [*_write(here, files), *_write_schemas(here)]
     written.append(_ignore_state(here))
-    _tell(console, written, _commit(console, here, written) if git else None)
+    name_driver(here)
+    written.append(Path(ATTRIBUTES[0]))
+    commit = _commit(console, here, written) if git else None
+    if toplevel(here) is not None:
+        install_driver(here)
+    _tell(console, written, commit)
     return Exit.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hrctl.cli.app import Group
 from hrctl.cli.secrets.cmd_look import check, list_
 from hrctl.cli.secrets.cmd_values import get, keygen, set_
+from hrctl.cli.secrets.merging import merge_driver
 from hrctl.cli.secrets.renewing import rebind, rotate
 
 SECRETS = Group(
@@ -26,5 +27,6 @@ SECRETS = Group(
         "rotate": rotate,
         "rebind": rebind,
         "check": check,
+        "merge-driver": merge_driver,
     },
 )

@@ -7,8 +7,9 @@ threads only where `Capabilities.max_parallel` is above 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -20,6 +21,8 @@ from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:  # a plan with nothing to do never imports pydantic, so no driver module may
     from pydantic import BaseModel
+
+    from hrctl.logic.flags.evaluation import Evaluation
 
 
 class Ownership(StrEnum):
@@ -57,13 +60,15 @@ class Context:
 
     `state_dir` is the project's `.hrctl` folder (absolute): an embedded server keeps what it
     needs in a folder below it. `root` is the project's folder. `project` is its name, the
-    owner that a driver marks things with.
+    owner that a driver marks things with. `committed` tells when the schedule that a resource
+    declares was committed (None: it is not, or nobody knows).
     """
 
     instance: str
     project: str
     root: Path
     state_dir: Path
+    committed: Callable[[Address], datetime | None] | None = None
 
 
 class Stamp(NamedTuple):
@@ -241,4 +246,19 @@ class Importer(Protocol):
 
     def discover(self) -> Iterable[Live]:
         """Everything in reach that no hrctl project owns; names are made valid."""
+        ...
+
+
+@runtime_checkable
+class Evaluates(Protocol):
+    """A driver of flags that can ask the live system what somebody gets."""
+
+    def evaluate(
+        self, address: Address, contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[Evaluation]:
+        """An answer for each context, by the evaluator that applications use.
+
+        Raises:
+            HrctlError: where the live system cannot be asked.
+        """
         ...

@@ -22,6 +22,7 @@ GROUP: Final = "hrctl.drivers"
 BUILT_IN: Final = {
     "local": "hrctl.drivers.local:LocalDriver",
     "supervisor": "hrctl.drivers.supervisor:SupervisorDriver",
+    "flagd": "hrctl.drivers.flagd:FlagdDriver",
 }
 
 # what a driver must have: method -> how many arguments hrctl passes
@@ -35,7 +36,7 @@ _METHODS: Final = {
     "plan": 1,
     "apply": 2,
 }
-_OPTIONAL: Final = {"health": 1, "metrics": 1, "act": 2, "discover": 0}
+_OPTIONAL: Final = {"health": 1, "metrics": 1, "act": 2, "discover": 0, "evaluate": 2}
 
 
 @dataclass(frozen=True, slots=True)

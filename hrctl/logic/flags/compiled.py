@@ -17,6 +17,7 @@ import mmh3
 from hrctl.logic.flags import conditions, hashing, shares
 from hrctl.logic.flags.conditions import Getter, Test, getter
 from hrctl.logic.flags.evaluation import Context, ErrorCode, Evaluation, Evaluator, Reason
+from hrctl.model.kinds.compared import FINEST
 from hrctl.model.values import Json
 
 Spec = dict[str, Json]
@@ -156,7 +157,8 @@ def split(
         return default
     if share >= shares.WHOLE:
         return shares.served(spec)
-    inside, outside = shares.weights_of([share, shares.WHOLE - share])
+    rest = round(shares.WHOLE - share, FINEST)  # 100 - 99.9 is not 0.1
+    inside, outside = shares.weights_of([share, rest])
     return [(shares.served(spec), inside), (default, outside)]
 
 

@@ -11,13 +11,16 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
+FINEST: Final = 3  # decimals of a share in percent
+
 Version = tuple[int, int, int, int, tuple[tuple[int, int | str], ...]]
 
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
+_WORD: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION: Final = re.compile(
-    rf"[vV]?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER})"
-    rf"(?:-((?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*))?"
-    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?",
+    rf"[vV]?({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER})"
+    rf"(?:-({_WORD}(?:\.{_WORD})*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?)?",
     re.ASCII,
 )
 MOMENT: Final = re.compile(

@@ -23,8 +23,10 @@ from hrctl.model.kinds.base import (
     choices,
     fault,
     got,
+    says,
     wrong_type,
 )
+from hrctl.model.kinds.compared import FINEST
 from hrctl.model.kinds.conditions import given, is_or_left_out, needed, one_of, refused, typed, when
 from hrctl.model.kinds.targeting import Condition, Target
 
@@ -60,6 +62,9 @@ Date = Annotated[
 ]
 
 
+Salt = Annotated[str, says(r"^[!-~]{1,128}$", "printable ASCII without spaces, at most 128")]
+
+
 class Step(Spec):
     """A step of a gradual rollout."""
 
@@ -68,7 +73,6 @@ class Step(Spec):
 
 
 _WHOLE: Final = 100
-FINEST: Final = 3
 _BELONGS: Final = {
     "percentage": ("GRADUAL", "CANARY"),
     "steps": ("GRADUAL", "CANARY"),
@@ -140,7 +144,7 @@ class Rollout(Ruled):
     weights: dict[Filled, Weight] = Field(
         {}, description="AB_TEST: the share of each variant, 100 in all."
     )
-    salt: Filled | None = Field(
+    salt: Salt | None = Field(
         None, description="Keeps two tests independent; left out: the flag's name."
     )
 

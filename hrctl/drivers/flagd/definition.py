@@ -1,0 +1,241 @@
+"""One flag as a flagd definition, and back.
+
+https://flagd.dev/reference/flag-definitions/ has the format. What the definition cannot say of a
+flag (its owner, its date) stands in its metadata, as text, so that nothing else has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from secrets import token_hex
+from time import time_ns
+from typing import Any, Final
+
+from hrctl.drivers.flagd import expressions
+from hrctl.logic.flags import shares
+from hrctl.logic.flags.compiled import split
+from hrctl.model.values import Body, digest
+
+Definition = dict[str, Any]
+
+PROJECT: Final = "hrctl.project"
+ADDRESS: Final = "hrctl.address"
+SERIAL: Final = "hrctl.serial"
+BODY: Final = "hrctl.body"
+START: Final = "hrctl.start"
+
+
+def define(name: str, body: Body, start: datetime | None = None) -> Definition:
+    """The definition of a flag, without metadata. `start` is when its schedule began."""
+    spec = body["spec"]
+    made: Definition = {
+        "state": "DISABLED" if spec["status"] == "DISABLED" else "ENABLED",
+        "variants": spec["variants"],
+        "defaultVariant": spec["default"],
+    }
+    if made["state"] == "DISABLED":
+        return made
+    rest, default = _rest(name, spec, start)
+    made["defaultVariant"] = default
+    targeting = rest
+    for condition, variant in reversed(_rules(spec)):
+        targeting = {"if": [condition, variant, targeting]}
+    if targeting is not None:
+        made["targeting"] = targeting
+    return made
+
+
+def _rules(spec: dict[str, Any]) -> list[tuple[Any, str]]:
+    found = [(expressions.rule(one), one["variant"]) for one in spec.get("targeting") or ()]
+    rollout = spec.get("rollout")
+    if rollout and rollout["strategy"] == "CANARY" and spec["status"] != "TESTING":
+        variant = shares.served(spec)
+        found += [
+            (expressions.every([expressions.condition(one) for one in group]), variant)
+            for _, group in sorted(rollout["groups"].items())
+        ]
+    return found
+
+
+def _rest(name: str, spec: dict[str, Any], start: datetime | None) -> tuple[Any, str]:
+    """What whoever no rule matches gets: an expression (None: nothing), and the default."""
+    rollout = spec.get("rollout")
+    if rollout and rollout.get("steps") and spec["status"] != "TESTING":
+        return _scheduled(name, spec, start), spec["default"]
+    found = split(spec)
+    if isinstance(found, str):
+        return None, found
+    return _shared(name, spec, found), spec["default"]
+
+
+def _shared(name: str, spec: dict[str, Any], weights: list[tuple[str, int]]) -> Any:
+    rollout = spec["rollout"]
+    return expressions.fractional(shares.salt(name, rollout), rollout["stickiness"], weights)
+
+
+def _scheduled(name: str, spec: dict[str, Any], start: datetime | None) -> Any:
+    """Each step from its second on; the clock is the evaluator's."""
+    made: Any = None
+    for since, _ in shares.boundaries(spec["rollout"], start):
+        at = since or datetime.fromtimestamp(0, UTC)
+        found = split(spec, start, at)
+        part: Any = found if isinstance(found, str) else _shared(name, spec, found)
+        if found == spec["default"]:
+            part = None
+        if since is None:
+            made = part
+        else:
+            clock = {"var": "$flagd.timestamp"}
+            made = {"if": [{">=": [clock, round(since.timestamp())]}, part, made]}
+    return made
+
+
+def marked(
+    made: Definition, project: str, address: str, body: Body, start: datetime | None
+) -> Definition:
+    """A definition with the marks of hrctl, and a serial number that none had before."""
+    spec = body["spec"]
+    metadata: dict[str, Any] = {
+        PROJECT: project,
+        ADDRESS: address,
+        SERIAL: f"{time_ns():x}-{token_hex(4)}",
+        BODY: json.dumps(_lean(body), separators=(",", ":"), ensure_ascii=False),
+    }
+    if start is not None:
+        metadata[START] = start.isoformat()
+    if spec.get("owner"):
+        metadata["owner"] = spec["owner"]
+    return {**made, "metadata": metadata}
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "variants": {"on": True, "off": False},
+    "default": "off",
+    "hash": "flagd-v2",
+    "targeting": [],
+}
+_ROLLOUT: Final[dict[str, Any]] = {
+    "steps": [],
+    "groups": {},
+    "weights": {},
+    "stickiness": "userId",
+}
+
+
+def _lean(body: Body) -> Body:
+    """A body without the defaults that most have: applications read the whole file."""
+    spec = {
+        key: held
+        for key, held in body["spec"].items()
+        if key not in _DEFAULTS or held != _DEFAULTS[key]
+    }
+    rollout = spec.get("rollout")
+    if rollout:
+        spec["rollout"] = {
+            key: held
+            for key, held in rollout.items()
+            if key not in _ROLLOUT or held != _ROLLOUT[key]
+        }
+    lean = {**body, "spec": spec}
+    return lean if _full(lean) == body else body
+
+
+def _full(lean: Body) -> Body:
+    spec = {**_DEFAULTS, **lean["spec"]}
+    if spec.get("rollout"):
+        spec["rollout"] = {**_ROLLOUT, **spec["rollout"]}
+    return {**lean, "spec": spec}
+
+
+def marks(found: Definition) -> dict[str, Any] | None:
+    """The metadata of a definition that bears hrctl's marks, whole."""
+    metadata = found.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    whole = all(isinstance(metadata.get(key), str) for key in (PROJECT, ADDRESS, SERIAL, BODY))
+    return metadata if whole else None
+
+
+def owner_of(found: Definition, document: dict[str, Any]) -> str:
+    """Whose a definition is, in words, from its metadata or the file's."""
+    metadata = {**_metadata(document), **_metadata(found)}
+    if PROJECT in metadata:
+        return f"project '{metadata[PROJECT]}' ({metadata.get(ADDRESS)})"
+    for key in ("owner", "team", "managedBy", "flagSetId"):
+        if key in metadata:
+            return f"'{metadata[key]}'"
+    return "somebody whom its metadata does not name"
+
+
+def _metadata(held: dict[str, Any]) -> dict[str, Any]:
+    found = held.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def version(found: Definition) -> str:
+    """The serial number and what stands there: none comes twice, and every change is seen."""
+    metadata = _metadata(found)
+    return f"{metadata.get(SERIAL, '')}-{digest(found)}"
+
+
+def live_body(name: str, found: Definition) -> Body:
+    """The body of a definition as it is: what was applied, and over it what was changed since."""
+    metadata = marks(found)
+    if metadata is None:
+        return _inferred(found)
+    body = _full(json.loads(metadata[BODY]))
+    start = metadata.get(START)
+    expected = define(name, body, datetime.fromisoformat(start) if start else None)
+    bare = {key: item for key, item in found.items() if key != "metadata"}
+    return body if bare == expected else _overlaid(name, body, expected, bare)
+
+
+def _overlaid(name: str, body: Body, expected: Definition, found: Definition) -> Body:
+    spec = dict(body["spec"])
+    if found.get("state") != expected["state"]:
+        spec["status"] = found.get("state")
+    if found.get("variants") != expected["variants"]:
+        spec["variants"] = found.get("variants")
+    if found.get("defaultVariant") != expected["defaultVariant"]:
+        spec["default"] = found.get("defaultVariant")
+    held = found.get("targeting")
+    if held != expected.get("targeting") and found.get("state") == expected["state"]:
+        share = _share(held)
+        rollout = {**(spec.get("rollout") or {}), "percentage": share}
+        guess = {**spec, "rollout": rollout}
+        if share is not None and define(name, {**body, "spec": guess}).get("targeting") == held:
+            spec["rollout"] = rollout
+        else:  # what no rule of ours is: shown as it stands
+            spec["targeting"] = [{"expression": held}]
+    return {**body, "spec": spec}
+
+
+def _share(targeting: Any) -> float | None:
+    """The percentage that somebody may have written into the last `fractional`."""
+    while isinstance(targeting, dict) and "if" in targeting:
+        parts = targeting["if"]
+        targeting = parts[1] if parts[-1] is None else parts[-1]
+    arms = targeting.get("fractional", [])[1:] if isinstance(targeting, dict) else []
+    try:
+        inside, total = arms[0][1], sum(weight for _, weight in arms)
+        share = inside * shares.WHOLE / total
+    except (LookupError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return int(share) if share == int(share) else float(share)
+
+
+def _inferred(found: Definition) -> Body:
+    """What can be told of a definition that hrctl did not write."""
+    variants = found.get("variants") or {}
+    value = next(iter(variants.values()), None)
+    kinds = {bool: "BOOLEAN", str: "STRING", int: "NUMBER", float: "NUMBER"}
+    spec: dict[str, Any] = {
+        "type": kinds.get(type(value), "OBJECT"),
+        "status": found.get("state"),
+        "variants": variants,
+        "default": found.get("defaultVariant"),
+    }
+    if found.get("targeting"):
+        spec["targeting"] = [{"expression": found["targeting"]}]
+    return {"metadata": {}, "spec": spec}

@@ -1,0 +1,233 @@
+"""The driver `flagd`: each flag is an entry of a JSON file that applications read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.drivers.api import (
+    Capabilities,
+    Context,
+    HealthReport,
+    Live,
+    Outcome,
+    Ownership,
+    Result,
+    Secrets,
+    Stamp,
+)
+from hrctl.drivers.flagd import definition, flagfile
+from hrctl.model.address import Address
+from hrctl.model.plan import Action, Change
+from hrctl.model.values import Body, Json
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from hrctl.logic.flags.evaluation import Evaluation
+
+
+class FlagdDriver:
+    """Flag definitions in one file, or in a folder with a file for each registry."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"FeatureFlag"})
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        ownership=Ownership.MARK, compare_and_set=True, max_batch=20_000, reveals=False
+    )
+
+    @classmethod
+    def config_model(cls) -> type[BaseModel]:
+        """`file` or `folder`."""
+        from hrctl.drivers.flagd.config import FlagdConfig
+
+        return FlagdConfig
+
+    def __init__(self, config: Mapping[str, Json], context: Context) -> None:
+        self._context = context
+        file = config.get("file")
+        self._file: Path | None = context.root / file if file else None
+        self._folder: Path = context.root / (config.get("folder") or ".")
+        self._read: dict[Path, flagfile.Document] = {}
+        self._planned: dict[tuple[Path, str], Address] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is held open."""
+
+    def scan(self) -> Iterator[Stamp]:
+        """Every flag that bears hrctl's marks; in a folder also those of others."""
+        for path in self._paths():
+            self._read[path] = document = flagfile.read(path)
+            for name, found in document["flags"].items():
+                address = self._address(path, name, found)
+                if address is not None:
+                    marks = definition.marks(found)
+                    owner = marks[definition.PROJECT] if marks else None
+                    yield Stamp(address, owner, definition.version(found))
+
+    def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
+        """The flags of these."""
+        files: dict[Path, flagfile.Document] = {}
+        for address in addresses:
+            path = self._path(address)
+            if path not in files:
+                files[path] = flagfile.read(path)
+            found = files[path]["flags"].get(address.name)
+            if found is not None and self._address(path, address.name, found) == address:
+                marks = definition.marks(found)
+                yield Live(
+                    address,
+                    definition.live_body(address.name, found),
+                    definition.version(found),
+                    marks[definition.PROJECT] if marks else None,
+                )
+
+    def plan(self, change: Change) -> Change:
+        """The change as it is, where flagd can express it and nobody else has the key.
+
+        Raises:
+            HrctlError: HR251, where the key is another's; HR252, for a hash that flagd lacks.
+        """
+        spec = (change.after or {}).get("spec") or {}
+        if spec.get("hash", "flagd-v2") != "flagd-v2":
+            raise HrctlError(
+                Diagnostic(
+                    "HR252",
+                    f"{change.address} pins hash {spec['hash']}, which flagd does not have",
+                    change.span,
+                    address=change.address,
+                    hint="pin hash: flagd-v2, or bind the flag to a driver that has it",
+                )
+            )
+        if change.action is Action.CREATE:
+            path, name = self._path(change.address), change.address.name
+            taken = self._taken(self._read.get(path), change.address)
+            other = self._planned.setdefault((path, name), change.address)
+            if taken is None and other != change.address:
+                taken = self._key_taken(change.address, f"this project ({other})")
+            if taken is not None:
+                raise HrctlError(taken)
+        return change
+
+    def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
+        """Every file is read, changed and replaced once."""
+        by_path: dict[Path, list[Change]] = {}
+        for change in batch:
+            by_path.setdefault(self._path(change.address), []).append(change)
+        for path, changes in by_path.items():
+            begin = time.perf_counter()
+            try:
+                with flagfile.locked(path):
+                    outcomes = self._apply(path, changes, secrets)
+            except (OSError, HrctlError) as error:
+                found = _refused(path, error)
+                outcomes = [Outcome(one.address, Result.FAILED, error=found) for one in changes]
+            each = (time.perf_counter() - begin) / len(changes)
+            for one in outcomes:
+                yield Outcome(one.address, one.result, one.version, error=one.error, seconds=each)
+
+    def _apply(self, path: Path, changes: list[Change], secrets: Secrets) -> list[Outcome]:
+        document = flagfile.read(path)
+        outcomes = [self._change(path, document, change, secrets) for change in changes]
+        if any(one.result is Result.DONE for one in outcomes):
+            flagfile.write(path, document)
+        return outcomes
+
+    def _change(
+        self, path: Path, document: flagfile.Document, change: Change, secrets: Secrets
+    ) -> Outcome:
+        address, flags = change.address, document["flags"]
+        found = flags.get(address.name)
+        taken = self._taken(document, address)
+        if taken is not None:
+            return Outcome(address, Result.FAILED, error=taken)
+        now = definition.version(found) if found is not None else None
+        if now != change.expect_version:
+            moved = f"{address} is not in {path.name} as the plan saw it"
+            error = Diagnostic("HR084", moved, address=address, hint="plan again")
+            return Outcome(address, Result.STALE, now, error=error)
+        if change.action is Action.DELETE:
+            del flags[address.name]
+            return Outcome(address, Result.DONE)
+        try:
+            made = self._define(address, secrets.resolve(change.after))
+        except HrctlError as error:
+            return Outcome(address, Result.FAILED, error=error.diagnostics[0])
+        flags[address.name] = made
+        return Outcome(address, Result.DONE, definition.version(made))
+
+    def _define(self, address: Address, body: Body) -> definition.Definition:
+        start = None
+        if (body["spec"].get("rollout") or {}).get("steps"):
+            committed = self._context.committed
+            start = (committed(address) if committed else None) or datetime.now(UTC)
+            start = start.replace(microsecond=0)
+        made = definition.define(address.name, body, start)
+        return definition.marked(made, self._context.project, address, body, start)
+
+    def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:
+        """Whether applications find the flag, and as what."""
+        for live in self.read(addresses):
+            yield HealthReport(live.address, str(live.body["spec"].get("status")))
+
+    def evaluate(
+        self, address: Address, contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[Evaluation]:
+        """The answers of flagd's own evaluator on the file as it is."""
+        from hrctl.drivers.flagd.evaluator import answers
+
+        path = self._path(address)
+        yield from answers(flagfile.read(path), address.name, contexts)
+
+    def _paths(self) -> list[Path]:
+        if self._file is not None:
+            return [self._file]
+        return sorted(path for path in self._folder.glob("*.json") if path.name[0] != ".")
+
+    def _path(self, address: Address) -> Path:
+        if self._file is not None:
+            return self._file
+        return self._folder / (address.registry.replace("/", ".") + ".json")
+
+    def _address(self, path: Path, name: str, found: definition.Definition) -> Address | None:
+        """What a flag is called here; None for one of others in a file of all registries."""
+        marks = definition.marks(found)
+        if marks is not None:
+            return Address(marks[definition.ADDRESS])
+        if self._file is not None:
+            return None
+        return Address.of(path.stem.replace(".", "/"), "FeatureFlag", name)
+
+    def _taken(self, document: flagfile.Document | None, address: Address) -> Diagnostic | None:
+        """HR251, where the key of a flag is another's."""
+        found = document["flags"].get(address.name) if document else None
+        if found is None or document is None:
+            return None
+        marks = definition.marks(found)
+        here = self._address(self._path(address), address.name, found)
+        if here == address and (
+            marks is None or marks[definition.PROJECT] == self._context.project
+        ):
+            return None
+        return self._key_taken(address, definition.owner_of(found, document))
+
+    def _key_taken(self, address: Address, owner: str) -> Diagnostic:
+        where = self._path(address)
+        return Diagnostic(
+            "HR251",
+            f"the flag '{address.name}' in {where} belongs to {owner}",
+            address=address,
+            hint="give one of them another name, or write them to different files",
+        )
+
+
+def _refused(path: Path, error: OSError | HrctlError) -> Diagnostic:
+    if isinstance(error, HrctlError):
+        return error.diagnostics[0]
+    return Diagnostic("HR083", f"cannot write {path}: {error.strerror}")

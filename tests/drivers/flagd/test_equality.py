@@ -1,0 +1,143 @@
+"""hrctl's answers are those of flagd, in Python and in Node, on what the driver writes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from typing import Any
+
+from hrctl.drivers.flagd.definition import define
+from hrctl.logic.flags import Evaluation, Reason, compile_flag
+from tests.drivers.flagd import pairs
+
+SEED = 20270331
+COUNT = 24_000
+Ask = tuple[str, str, Any, dict[str, Any]]
+
+
+def configuration(specs: dict[str, dict[str, Any]]) -> str:
+    return json.dumps({"flags": {name: define(name, {"spec": one}) for name, one in specs.items()}})
+
+
+@cache
+def asked() -> tuple[str, list[Ask], list[Evaluation]]:
+    """The configuration, what is asked of it, and hrctl's own answers."""
+    specs = pairs.flags(SEED, 400)
+    ours = {name: compile_flag(name, spec) for name, spec in specs.items()}
+    asks: list[Ask] = []
+    answers = []
+    for name, context in pairs.pairs(SEED, list(specs), COUNT):
+        kind = specs[name]["type"]
+        asks.append((pairs.TYPES[kind], name, pairs.FALLBACK[kind], context))
+        answers.append(ours[name](context))
+    return configuration(specs), asks, answers
+
+
+def require_equal(theirs: list[dict[str, Any]]) -> None:
+    _, asks, ours = asked()
+    reasons: Counter[tuple[str, str]] = Counter()
+    for ask, answer, their in zip(asks, ours, theirs, strict=True):
+        reasons[answer.reason, their["reason"]] += 1
+        if answer.reason is Reason.DISABLED:
+            # a disabled flag gives what the code passes, in every SDK
+            assert (their["value"], their["reason"]) == (ask[2], "DISABLED"), ask
+        else:
+            assert (their["variant"], their["value"]) == (answer.variant, answer.value), (
+                ask,
+                their,
+            )
+        assert their.get("errorCode") is None, (ask, their)
+    # flagd knows no SPLIT, and calls a key that is missing a rule that does not match
+    assert set(reasons) <= {
+        ("STATIC", "STATIC"),
+        ("DEFAULT", "DEFAULT"),
+        ("TARGETING_MATCH", "TARGETING_MATCH"),
+        ("SPLIT", "TARGETING_MATCH"),
+        ("ERROR", "DEFAULT"),
+        ("DISABLED", "DISABLED"),
+    }
+    assert min(reasons.values()) > 50
+
+
+def test_python() -> None:
+    config, asks, _ = asked()
+    require_equal(pairs.ask_python(config, asks))
+
+
+def test_node() -> None:
+    config, asks, _ = asked()
+    require_equal(pairs.ask_node(config, asks)[0])
+
+
+BASE: dict[str, Any] = {
+    "type": "BOOLEAN",
+    "status": "ENABLED",
+    "variants": {"on": True, "off": False},
+    "default": "off",
+}
+HALF = {"strategy": "GRADUAL", "percentage": 50, "stickiness": "userId"}
+
+
+def differing(spec: dict[str, Any], contexts: list[dict[str, Any]]) -> tuple[int, int]:
+    """For how many contexts Python's and Node's answers are not hrctl's."""
+    ours = [compile_flag("flag", spec)(context).variant for context in contexts]
+    asks: list[Ask] = [("boolean", "flag", False, context) for context in contexts]
+    config = configuration({"flag": spec})
+    python = [one["variant"] for one in pairs.ask_python(config, asks)]
+    node = [one["variant"] for one in pairs.ask_node(config, asks)[0]]
+    return (
+        sum(a != b for a, b in zip(ours, python, strict=True)),
+        sum(a != b for a, b in zip(ours, node, strict=True)),
+    )
+
+
+def test_the_bare_form_puts_them_into_different_buckets() -> None:
+    """Why the driver writes a longer one: of 1,000 users about half are elsewhere."""
+    bare = {
+        **define("flag", {"spec": BASE}),
+        "targeting": {"fractional": [["on", 50], ["off", 50]]},
+    }
+    config = json.dumps({"flags": {"flag": bare}})
+    asks: list[Ask] = [("boolean", "flag", False, {"targetingKey": f"u{n}"}) for n in range(1000)]
+    python = [one["variant"] for one in pairs.ask_python(config, asks)]
+    node = [one["variant"] for one in pairs.ask_node(config, asks)[0]]
+    assert 400 < sum(a != b for a, b in zip(python, node, strict=True)) < 600
+
+
+def test_differences_that_are_theirs() -> None:
+    """docs/flags.md has this list."""
+    split = {**BASE, "rollout": HALF}
+    keys = [{"targetingKey": f"user-{n}"} for n in range(400)]
+    assert differing(split, keys) == (0, 0)
+    # Node hashes UTF-16, and no head for what is longer than 127
+    foreign = [{"targetingKey": f"jürgen-{n}"} for n in range(400)]
+    python, node = differing(split, foreign)
+    assert python == 0 < node
+    long = [{"targetingKey": f"{n:0200}"} for n in range(400)]
+    python, node = differing(split, long)
+    assert python == 0 < node
+    # hrctl hashes text and whole numbers alone, and gives the default for anything else
+    odd = [{"account": n + 0.5, "targetingKey": "u"} for n in range(400)]
+    python, node = differing({**split, "rollout": {**HALF, "stickiness": "account"}}, odd)
+    assert python > 100 < node
+
+
+def test_differences_in_rules_that_are_theirs() -> None:
+    def rule(operator: str, value: str) -> dict[str, Any]:
+        return {
+            **BASE,
+            "targeting": [
+                {"attribute": "held", "operator": operator, "values": [value], "variant": "on"}
+            ],
+        }
+
+    def held(value: Any) -> list[dict[str, Any]]:
+        return [{"held": value}]
+
+    # Python fills up a version that is cut short before its pre-release
+    assert differing(rule("semverGe", "1.0.0"), held("1.2-beta")) == (1, 0)
+    # Node takes the text of a list for a version
+    assert differing(rule("semverGe", "1.0.0"), held(["1.2.3"])) == (0, 1)
+    # both take what looks like a date, and the calendar does not have
+    assert differing(rule("after", "2027-01-01"), held("2027-13-45")) == (1, 1)

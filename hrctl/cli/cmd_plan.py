@@ -35,6 +35,7 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
     refresh_only: given.RefreshOnly = False,
     offline: given.Offline = False,
     since: given.Since = None,
+    base: given.BaseRev = None,
     context: given.Context = 0,
     report: given.Report = None,
     max_bytes: given.MaxBytes = GITHUB_BYTES,
@@ -58,6 +59,7 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
       hrctl plan --target acme/shop/prod --out shop.plan
       hrctl plan --detailed-exitcode -o json
       hrctl plan --since main
+      hrctl plan --base origin/main -o markdown
       hrctl plan --exclude 'acme/*/dev:*' --context 3
       hrctl plan -o github --report markdown=comment.md --fail-on high
       hrctl apply --approved "$(hrctl plan --digest)"
@@ -83,7 +85,7 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
                 allow_deletes=allow_deletes,
                 allow_updates=allow_updates,
             )
-            found = _made(session, wanted, since, out)
+            found = _made(session, wanted, since, base, out)
         refusals = safety.too_far(found, limit)
         shown = PlanReport(session, out_reports, found, refusals, context=context)
         if digest:
@@ -95,19 +97,36 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
         return _left(shown, detailed=detailed_exitcode)
 
 
-def _made(session: Session, wanted: PlanOptions, since: str | None, out: Path | None) -> Plan:
-    """The plan against ledger and live systems, or against an earlier commit."""
-    if since is None:
+def _made(
+    session: Session,
+    wanted: PlanOptions,
+    since: str | None,
+    base: str | None,
+    out: Path | None,
+) -> Plan:
+    """The plan against ledger and live systems, an earlier commit, or the base of the branch."""
+    if since is None and base is None:
         return make_plan(session, wanted)
+    one, what = ("--since", "since a commit") if base is None else ("--base", "on a branch")
     if out is not None:
         raise HrctlError.of(
             "HR145",
-            "--since and --out do not go together: what changed since a commit cannot be applied",
-            hint="leave out --since to save a plan, or take its -o json",
+            f"{one} and --out do not go together: what changed {what} cannot be applied",
+            hint=f"leave out {one} to save a plan, or take its -o json",
         )
-    from hrctl.cli.since import plan_since
+    if since is not None and base is not None:
+        raise HrctlError.of(
+            "HR145",
+            "--since and --base do not go together",
+            hint="--base leaves out what the base changed meanwhile, --since does not",
+        )
+    if since is not None:
+        from hrctl.cli.since import plan_since
 
-    return plan_since(session, since, wanted)
+        return plan_since(session, since, wanted)
+    from hrctl.cli.base import plan_base
+
+    return plan_base(session, base or "HEAD", wanted)
 
 
 def _save(console: Console, found: Plan, out: Path | None) -> None:

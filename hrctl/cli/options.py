@@ -133,6 +133,12 @@ Since = Annotated[
         "--since", metavar="REV", help="What changed in the declarations since this commit."
     ),
 ]
+BaseRev = Annotated[
+    str | None,
+    typer.Option(
+        "--base", metavar="REV", help="Only what this branch changes, against its base: main."
+    ),
+]
 PlanFile = Annotated[
     Path | None,
     typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),

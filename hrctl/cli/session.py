@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -138,6 +138,11 @@ class Session:
                 problems[name] = error.diagnostics
         here = wanted & self._instances.keys()
         return {name: self._instances[name] for name in sorted(here)}, problems
+
+    @property
+    def connected(self) -> Mapping[str, Driver]:
+        """The instances that are connected by now."""
+        return self._instances
 
     def named(self, revision: str | None = None) -> set[str]:
         """The instances that the tree or the ledger name, and `local`."""

@@ -132,6 +132,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """What a branch's plan was compared with; `Plan.changes` are the branch's own.
+
+    `commit` is that of `revision`, `fork` where the branch left it. `merged` tells that a merge of
+    both was planned, since the branch lacks some of the base. Where it is `declared`, what the base
+    declares stood for what is live. `pending` is what the base would change as well, `drift` what
+    was changed in the live systems.
+    """
+
+    revision: str
+    commit: str
+    fork: str
+    merged: bool = False
+    declared: bool = False
+    pending: tuple[Change, ...] = ()
+    drift: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that an apply would do, frozen.
 
@@ -139,6 +158,7 @@ class Plan:
     tree differs from it, `tree_digest` stands for everything that is desired. `changes` is in an
     order that respects `waits_for`. `kept` is drift that is left as it is. A plan is `complete`
     where every driver answered and nothing was excluded. `radius` is how far the changes can reach.
+    With a `base` it holds the changes of a branch, and cannot be applied.
     """
 
     id: str
@@ -156,6 +176,7 @@ class Plan:
     options: dict[str, Any] = field(default_factory=dict)
     kept: tuple[Change, ...] = ()
     radius: BlastRadius = NOWHERE
+    base: Base | None = None
 
     def count(self, *actions: Action) -> int:
         """How many changes have one of these actions."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
 from hrctl.model import approval, danger
 from hrctl.model.address import Address
-from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
+from hrctl.model.plan import ABSENT, Action, Base, Change, FieldChange, Lifecycle, Plan, Reason
 from hrctl.model.radius import BlastRadius, Grade, Measured
 from hrctl.model.values import Json, digest
 
@@ -62,6 +62,7 @@ def to_object(plan: Plan) -> Object:
             if kept or has_drift(change)
         ],
         "kept": [change_object(change) for change in plan.kept],
+        "base": _base_object(plan.base),
         "diagnostics": [diagnostic_object(one) for one in plan.diagnostics],
     }
     content["digest"] = digest(content)
@@ -184,6 +185,20 @@ def change_object(change: Change) -> Object:
     }
 
 
+def _base_object(base: Base | None) -> Object | None:
+    if base is None:
+        return None
+    return {
+        "revision": base.revision,
+        "commit": base.commit,
+        "fork": base.fork,
+        "merged": base.merged,
+        "declared": base.declared,
+        "pending": [change_object(change) for change in base.pending],
+        "drift": [change_object(change) for change in base.drift],
+    }
+
+
 def radius_object(radius: BlastRadius) -> Object:
     """The blast radius as a JSON object; `reasons` are texts, the weightiest first."""
     return {
@@ -265,6 +280,7 @@ def _plan(content: Object) -> Plan:
         options=content["options"],
         kept=tuple(map(_change, content["kept"])),
         radius=_radius(content["blast_radius"]),
+        base=_base(content["base"]),
     )
 
 
@@ -296,6 +312,13 @@ def _change(item: Object) -> Change:
         previous_driver=item["previous_driver"],
         protected=item["protected"],
     )
+
+
+def _base(item: Object | None) -> Base | None:
+    if item is None:
+        return None
+    parts = {name: tuple(map(_change, item[name])) for name in ("pending", "drift")}
+    return Base(**{**item, **parts})
 
 
 def _radius(item: Object) -> BlastRadius:

@@ -50,6 +50,19 @@ def plan_schema() -> Schema:
                 "changes": _list("change"),
                 "drift": _list("drift"),
                 "kept": _list("change"),
+                "base": _or_null(
+                    _object(
+                        {
+                            "revision": _TEXT,
+                            "commit": _TEXT,
+                            "fork": _TEXT,
+                            "merged": _FLAG,
+                            "declared": _FLAG,
+                            "pending": _list("change"),
+                            "drift": _list("change"),
+                        }
+                    )
+                ),
                 "diagnostics": _list("diagnostic"),
                 "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
             }

@@ -341,7 +341,7 @@ class Decider:
             immutable = immutable_fields(change.address.kind)
             if driver is not None:
                 immutable |= driver.capabilities.immutable
-            if any(_under(one.path, immutable) for one in change.fields):
+            if any(is_under(one.path, immutable) for one in change.fields):
                 change = replace(change, action=Action.REPLACE, reason=Reason.IMMUTABLE)
         if driver is None:
             return change
@@ -371,7 +371,7 @@ class Decider:
         )
 
 
-def _under(path: str, patterns: Iterable[str]) -> bool:
+def is_under(path: str, patterns: Iterable[str]) -> bool:
     """Whether a path is one of these or lies below or above it; `*` is one segment."""
     parts = path.split("/")
     for pattern in patterns:

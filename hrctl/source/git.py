@@ -326,30 +326,33 @@ def resolve(root: Path, revision: str) -> str:
     Raises:
         HrctlError: HR063 without any commit, HR064 in a shallow clone, else HR065.
     """
-    process = start(
-        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    )
-    output, _ = process.communicate()
-    if process.returncode == 0:
-        return output.decode().strip()
-    if start(root, "rev-parse", "--verify", "--quiet", "HEAD").communicate()[0] == b"":
+    if found := _commit(root, revision):
+        return found
+    if not _commit(root, "HEAD"):
         raise HrctlError(no_commit())
-    if run(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
-        raise HrctlError.of(
-            "HR064",
-            f"revision '{revision}' is not in this shallow clone",
-            hint="git fetch --unshallow, or a deeper fetch in CI",
-        )
-    raise HrctlError.of("HR065", f"no revision '{revision}'", hint="git log --oneline lists them")
+    if is_shallow(root):
+        hint = "git fetch --unshallow, or in CI a fetch depth of 0, which is all"
+        raise HrctlError.of("HR064", f"no revision '{revision}' in this shallow clone", hint=hint)
+    remote = _commit(root, f"refs/remotes/origin/{revision}")
+    hint = f"did you mean origin/{revision}?" if remote else "git log --oneline lists them"
+    raise HrctlError.of("HR065", f"no revision '{revision}'", hint=hint)
+
+
+def _commit(root: Path, revision: str) -> str:
+    """The commit, or nothing where there is none."""
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return start(root, *asked).communicate()[0].decode().strip()
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks older commits."""
+    return run(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def no_commit() -> Diagnostic:
     """What a command that needs a commit says of a repository without one."""
-    return Diagnostic(
-        "HR063",
-        "the git repository has no commit yet",
-        hint="git add -A && git commit -m 'Describe the platform'",
-    )
+    hint = "git add -A && git commit -m 'Describe the platform'"
+    return Diagnostic("HR063", "the git repository has no commit yet", hint=hint)
 
 
 def require_commit(root: Path, listing: Listing) -> str:

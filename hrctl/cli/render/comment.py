@@ -11,6 +11,7 @@ from hashlib import sha256
 from html import escape
 from typing import Final
 
+from hrctl.cli.render.findings import clean
 from hrctl.cli.render.markdown import Block, code, fence, marker, page
 from hrctl.cli.render.planned import drifted_part
 from hrctl.cli.render.text import change_texts, count, headline
@@ -18,12 +19,12 @@ from hrctl.cli.render.values import Secrets, place
 from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.model import approval
 from hrctl.model.danger import Danger, Warned, dangers, is_destroyed
-from hrctl.model.plan import Action, Change, Plan, Reason
+from hrctl.model.plan import Action, Base, Change, Plan, Reason
 from hrctl.model.radius import Grade
 
 _WIDTH: Final = 100  # columns of a block of code
 # How long a part of the comment is kept when it must be shortened.
-_REFUSALS, _RISKS, _WARNINGS, _REGISTRIES, _DRIFT = 90, 80, 70, 60, 50
+_REFUSALS, _RISKS, _WARNINGS, _REGISTRIES, _DRIFT, _PENDING = 90, 80, 70, 60, 50, 5
 _ACTIONS: Final = {
     Action.DELETE: 40,
     Action.REPLACE: 40,
@@ -61,9 +62,10 @@ def plan_comment(  # noqa: PLR0913  # a plan, and what stands around it
         nothing: the verdict where there are no changes, if it is another than usual.
     """
     errors = [one for one in plan.diagnostics if one.severity is Severity.ERROR]
-    others = [one for one in plan.diagnostics if one.severity is not Severity.ERROR]
+    others = [one for one in plan.diagnostics if one.severity is Severity.WARNING]
     refused = [*errors, *refusals]
     drift = [part for one in plan.pending if (part := drifted_part(one)) is not None]
+    drift += plan.base.drift if plan.base is not None else ()
     ours = [change for change in plan.pending if not change.drifted]
     secrets = Secrets()  # one numbering for the whole comment
     parts: list[str | Block] = [
@@ -76,6 +78,7 @@ def plan_comment(  # noqa: PLR0913  # a plan, and what stands around it
         *_by_registry(plan),
         *_changes(ours, secrets, destroy=plan.destroy),
         *_drifted(drift, plan.kept, secrets),
+        *_pending(plan.base, secrets),
         _foot(plan),
     ]
     return page(parts, max_bytes, command)
@@ -93,6 +96,8 @@ def _marker(command: str, project: str | None, plan: Plan) -> str:
 def _verdict(plan: Plan, refused: Sequence[Diagnostic], nothing: str | None) -> str:
     if plan.pending:
         text = headline(plan)
+    elif plan.base is not None:
+        text = "no changes of this branch"
     elif plan.complete or plan.options.get("offline"):
         text = nothing or f"no changes, {count(plan.resources, 'resource')} as declared"
     else:
@@ -225,11 +230,35 @@ def _drifted(drift: Sequence[Change], kept: Sequence[Change], secrets: Secrets) 
             yield folded(f"{title}: {count(len(items), 'resource')}", items, "drifted resource")
 
 
+def _pending(base: Base | None, secrets: Secrets) -> Iterator[Block]:
+    """What the base would change as well: for the reader's understanding, not for review."""
+    if base is None or not base.pending:
+        return
+    items = [
+        (_PENDING, "".join(f"{line}\n" for line in [f"{lines[0][:2]}{change.address}", *lines[1:]]))
+        for change, lines in change_texts(base.pending, secrets, width=_WIDTH)
+    ]
+    name = escape(clean(base.revision))
+    title = f"Pending on <code>{name}</code>, not of this branch: {count(len(items), 'change')}"
+    yield folded(title, items, "pending change")
+
+
+def _compared(base: Base) -> str:
+    """What a branch was compared with."""
+    what = "a merge with" if base.merged else "this branch against"
+    text = f"What is planned is {what} {code(base.revision)} at `{base.commit[:12]}`"
+    if base.declared:
+        return f"{text}, whose declarations stand for what is live: the ledger here is empty."
+    return f"{text}."
+
+
 def _foot(plan: Plan) -> str:
     """Where it comes from, and what an approval is bound to."""
     commit = f"Commit {code(plan.commit[:12])}" if plan.commit else "No commit"
     lines = [f"{commit}{', with files that are not committed' if plan.dirty else ''}."]
-    if not plan.complete:
+    if plan.base is not None:
+        lines.append(_compared(plan.base))
+    if not plan.complete and not (plan.base and plan.base.declared):
         lines.append("The plan is not complete: something was left out, or did not answer.")
     if plan.pending:
         lines.append(f"Approval: `{approval.digest(plan.changes)}`")

@@ -28,6 +28,7 @@ def plan_findings(plan: Plan) -> list[Diagnostic]:
     for change in plan.pending:
         found += _of(change)
     found += [_drift(change, "left as it is") for change in plan.kept]
+    found += [_drift(change, "brought back") for change in (plan.base.drift if plan.base else ())]
     return found
 
 

@@ -20,7 +20,7 @@ from hrctl.cli.render.values import (
     show,
 )
 from hrctl.model import planfile
-from hrctl.model.plan import ABSENT, Absent, Action, Change, FieldChange, Plan, Reason
+from hrctl.model.plan import ABSENT, Absent, Action, Base, Change, FieldChange, Plan, Reason
 from hrctl.model.radius import Grade
 from hrctl.model.values import Body, Json, is_ciphertext, is_reference, pointer
 
@@ -69,7 +69,23 @@ def plan_lines(
         for change in groups[registry]:
             yield from writer.change(change)
         yield ""
+    if plan.base is not None:
+        yield from _beside(plan.base, paint)
     yield summary(plan)
+
+
+def _beside(base: Base, paint: Paint) -> Iterator[str]:
+    """What is not the branch's own, a line for each."""
+    for changes, title in (
+        (base.pending, f"pending on {printable(base.revision)}, not of this branch"),
+        (base.drift, "drifted, not of this branch"),
+    ):
+        if changes:
+            yield paint(title, "dim")
+            for change in changes:
+                sign, _ = mark(change)
+                yield f"  {sign} {change.address}  {paint(change.reason.value, 'dim')}"
+            yield ""
 
 
 def summary(plan: Plan) -> str:
@@ -79,6 +95,8 @@ def summary(plan: Plan) -> str:
             return "No changes. Nothing is left to destroy."
         if not plan.complete and not plan.options.get("offline"):
             return "No changes among what was looked at; not everything was."
+        if plan.base is not None:
+            return f"No changes of this branch. {count(plan.resources, 'resource')} declared."
         return f"No changes. {count(plan.resources, 'resource')} as declared."
     line = f"Plan: {headline(plan)}."
     if plan.radius.grade is not Grade.NONE:

@@ -1,0 +1,149 @@
+"""`plan --base REV`: what this branch changes against its base, and nothing that is not its own.
+
+What is planned is what an apply would do once the branch is merged: the tree of a merge of HEAD and
+the base, or the files here where the branch has all of the base in it. Of its changes those are the
+branch's that the base, applied by itself, would not make as well; `hrctl.reconcile.branch` tells
+them apart from what the base declares and was not applied yet, and from drift.
+
+Where nothing was ever applied from here, as on a CI machine without a ledger, what the base
+declares stands for what is applied and live. Then the plan compares two trees: it needs no key and
+no system, and can show neither drift nor what is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from hrctl.cli.options import thresholds
+from hrctl.cli.planning import make_plan, plan_source
+from hrctl.cli.session import Session
+from hrctl.cli.since import Declared
+from hrctl.diagnostics import Diagnostic, Severity
+from hrctl.model.address import Address
+from hrctl.model.plan import Base, Change, Plan
+from hrctl.reconcile import branch, planner, safety
+from hrctl.reconcile.options import PlanOptions
+from hrctl.reconcile.outputs import immutable_fields
+from hrctl.reconcile.radius import blast_radius
+from hrctl.source import branch as git_branch
+
+if TYPE_CHECKING:
+    from hrctl.ledger.api import Ledger
+    from hrctl.model.tree import Tree
+
+_RECOUNTED = frozenset({"HR120", "HR121", "HR128"})  # what `safety.check` says of all changes
+
+
+def plan_base(session: Session, revision: str, options: PlanOptions) -> Plan:
+    """The plan of the branch's own changes; the others stand in `Plan.base`.
+
+    1. Find the base and where the branch left it; merge both, where the branch lacks some of it.
+    2. Read both trees. Errors of the base are no errors of the branch.
+    3. Plan the merged tree against ledger and live systems, or against the base's tree where the
+       ledger is empty.
+    4. Divide the changes; check limits and count the blast radius of the branch's own.
+
+    Raises:
+        HrctlError: what `hrctl.source.branch.compare` says; the errors of the manifests; what
+            planning raises.
+    """
+    found = git_branch.compare(session.project.root, revision)
+    told = []
+    if found.merged is not None and session.load().dirty:
+        told.append(_uncommitted(revision))
+    tree, base, errors = session.tree(found.merged), *_base_tree(session, found.base)
+    if errors:
+        told.append(_faulty(revision, errors))
+    applied = [stamp.address for stamp in session.ledger.stamps()]
+    declared = not applied
+    if applied:
+        whole = make_plan(session, options, found.merged)
+    else:
+        applied = list(base.rows)
+        told.append(_declared_only(revision))
+        limited = replace(options, offline=True, thresholds=thresholds(session.project))
+        ledger = cast("Ledger", Declared(base))  # planning reads only what it has
+        whole = planner.plan(tree, ledger, {}, limited, plan_source(session))
+    place = Base(revision, found.base, found.fork, found.merged is not None, declared)
+    return _Own(session, tree, base, options, applied).plan(whole, place, told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """How the plan of everything becomes that of a branch."""
+
+    session: Session
+    tree: Tree
+    base: Tree
+    options: PlanOptions
+    applied: Collection[Address]
+
+    def plan(self, whole: Plan, place: Base, told: Iterable[Diagnostic]) -> Plan:
+        """The plan of what is the branch's own."""
+        parts = branch.divide(whole.pending, self.tree, self.base, self._immutable)
+        ours = {change.address for change in parts.ours}
+        kept = [self._whose(one, ours) for one in whole.diagnostics if one.code not in _RECOUNTED]
+        refused = safety.check(parts.ours, entries=self.applied, options=self.options)
+        limits = thresholds(self.session.project)
+        here = self.session.load()
+        return replace(
+            whole,
+            commit=here.commit,
+            dirty=here.dirty,
+            changes=parts.ours,
+            diagnostics=(*told, *kept, *refused),
+            radius=blast_radius(parts.ours, self.tree, limits),
+            options={**whole.options, "base": place.revision},
+            base=replace(place, pending=parts.pending, drift=parts.drift),
+        )
+
+    def _whose(self, one: Diagnostic, ours: Collection[Address]) -> Diagnostic:
+        """An error about something that the branch does not touch is no error of the branch."""
+        if one.severity is not Severity.ERROR or one.address is None:
+            return one
+        at = Address(one.address)
+        untouched = at not in ours and self.tree.rows.get(at) == self.base.rows.get(at)
+        return replace(one, severity=Severity.WARNING) if untouched else one
+
+    def _immutable(self, change: Change) -> frozenset[str]:
+        fixed = immutable_fields(change.address.kind)
+        driver = self.session.connected.get(change.driver)
+        return fixed | driver.capabilities.immutable if driver is not None else fixed
+
+
+def _base_tree(session: Session, commit: str) -> tuple[Tree, int]:
+    """What the base declares, and how many errors it has."""
+    loaded = session.load(commit)
+    errors = sum(one.severity is Severity.ERROR for one in loaded.diagnostics)
+    return loaded.tree, errors
+
+
+def _uncommitted(revision: str) -> Diagnostic:
+    return Diagnostic(
+        "HR292",
+        "what is not committed is left out: the plan is of a merge of HEAD and"
+        f" '{revision}', which has commits that HEAD lacks",
+        severity=Severity.WARNING,
+        hint="commit it first",
+    )
+
+
+def _faulty(revision: str, errors: int) -> Diagnostic:
+    number = f"{errors} error{'' if errors == 1 else 's'}"
+    return Diagnostic(
+        "HR293",
+        f"'{revision}' has {number} of its own: what it declares is known in part",
+        severity=Severity.WARNING,
+        hint=f"hrctl validate --rev {revision}",
+    )
+
+
+def _declared_only(revision: str) -> Diagnostic:
+    return Diagnostic(
+        "HR283",
+        f"the ledger is empty: what '{revision}' declares stands for what is live",
+        severity=Severity.INFO,
+        note="neither drift nor what is not applied yet can be seen that way",
+    )

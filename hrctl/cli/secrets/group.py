@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hrctl.cli.app import Group
+from hrctl.cli.secrets.cmd_edit import edit
 from hrctl.cli.secrets.cmd_look import check, list_
+from hrctl.cli.secrets.cmd_sops import import_sops
 from hrctl.cli.secrets.cmd_values import get, keygen, set_
 from hrctl.cli.secrets.merging import merge_driver
 from hrctl.cli.secrets.renewing import rebind, rotate
@@ -23,10 +25,12 @@ SECRETS = Group(
         "keygen": keygen,
         "set": set_,
         "get": get,
+        "edit": edit,
         "list": list_,
         "rotate": rotate,
         "rebind": rebind,
         "check": check,
+        "import-sops": import_sops,
         "merge-driver": merge_driver,
     },
 )

@@ -1,0 +1,191 @@
+"""`hrctl secrets edit`: an editor that does well, one that fails, and what is left behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.secrets.conftest import Vault
+
+APP = "acme/shop/prod:Config/app"
+EDITOR = """
+import os, stat, sys
+from pathlib import Path
+
+path = Path(sys.argv[-1])
+log = Path(__file__).with_name("log")
+turn = len(log.read_text().splitlines()) if log.exists() else 0
+with log.open("a") as file:
+    mode = stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)
+    print(path, *(oct(one) for one in mode), "HRCTL_AGE_IDENTITY" in os.environ, file=file)
+text = path.read_text()
+exec(Path(__file__).with_name(f"turn{turn}").read_text())
+"""
+
+
+class Desk:
+    """An editor whose every turn is a line of Python on `path` and `text`."""
+
+    def __init__(self, vault: Vault, folder: Path) -> None:
+        folder.mkdir()
+        self.vault = vault
+        self.folder = folder
+        (folder / "editor.py").write_text(EDITOR)
+        vault.patch.setenv("EDITOR", f"{sys.executable} {folder / 'editor.py'}")
+        vault.patch.delenv("VISUAL", raising=False)
+        vault.patch.setenv("HRCTL_AGE_IDENTITY", str(vault.keys["ann"]))
+
+    def turns(self, *code: str) -> None:
+        (self.folder / "log").unlink(missing_ok=True)
+        for number, one in enumerate(code):
+            (self.folder / f"turn{number}").write_text(one)
+
+    @property
+    def log(self) -> list[list[str]]:
+        return [line.split() for line in (self.folder / "log").read_text().splitlines()]
+
+    def answers(self, text: str) -> None:
+        """Someone at a terminal types this."""
+        typed = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8")
+        self.vault.patch.setattr(typed, "isatty", lambda: True, raising=False)
+        self.vault.patch.setattr(sys, "stdin", typed)
+
+    def value(self, key: str) -> str:
+        self.vault.patch.setenv("HRCTL_AGE_IDENTITY", str(self.vault.keys["ann"]))
+        return self.vault.hrctl("secrets", "get", APP, key)
+
+
+@pytest.fixture
+def desk(vault: Vault, tmp_path: Path) -> Desk:
+    vault.hrctl("secrets", "set", APP, "TOKEN", typed="swordfish")
+    vault.hrctl("secrets", "set", APP, "OTHER", typed="two\nlines\n")
+    vault.commit()
+    made = Desk(vault, tmp_path / "desk")
+    made.answers("")
+    vault.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b""), "utf-8"))
+    return made
+
+
+def test_only_what_was_edited_is_encrypted_anew(desk: Desk) -> None:
+    desk.turns("path.write_text(text.replace('swordfish', 'halibut'))")
+    out = desk.vault.hrctl("secrets", "edit", "Config/app")
+    assert out == f"Encrypted TOKEN of {APP} in shop/prod/config.yaml.\n"
+    assert desk.value("TOKEN") == "halibut"
+    assert desk.value("OTHER") == "two\nlines\n"
+    assert desk.vault.git("diff", "-U0").count("@@ -") == 1
+    ((file, mode, folder_mode, has_identity),) = desk.log
+    assert (mode, folder_mode, has_identity) == ("0o600", "0o700", "False")
+    assert not Path(file).parent.exists()
+
+
+def test_it_lies_in_memory_where_there_is_such_a_place(desk: Desk) -> None:
+    mounts = Path("/proc/self/mounts").read_text()
+    if " /dev/shm tmpfs " not in mounts:
+        pytest.skip("no tmpfs at /dev/shm")
+    desk.vault.patch.delenv("XDG_RUNTIME_DIR", raising=False)
+    desk.turns("")
+    desk.vault.hrctl("secrets", "edit", "Config/app")
+    assert desk.log[0][0].startswith("/dev/shm/hrctl-")  # noqa: S108 - made private
+
+
+def test_a_field_alone_may_be_new(desk: Desk) -> None:
+    desk.turns("path.write_text('env.NEW: fresh\\n')")
+    desk.vault.hrctl("secrets", "edit", "prod:Service/api", "env.NEW")
+    desk.vault.patch.setenv("HRCTL_AGE_IDENTITY", str(desk.vault.keys["ann"]))
+    assert desk.vault.hrctl("secrets", "get", "prod:Service/api", "env.NEW") == "fresh"
+
+
+def test_nothing_edited_changes_nothing(desk: Desk) -> None:
+    desk.turns("")
+    desk.vault.hrctl("secrets", "edit", "Config/app")
+    assert "Nothing was changed." in desk.vault.err
+    assert desk.vault.git("status", "--porcelain") == ""
+
+
+BAD = {
+    "raise SystemExit(3)": "left with 3",
+    "path.write_text(text + 'a: [')": "not valid YAML",
+    "path.write_text('- swordfish\\n')": "not valid YAML",
+    "path.write_text('TOKEN: halibut\\n')": "OTHER is missing",
+    "path.write_text(text + 'MORE: halibut\\n')": "'MORE' is new",
+    "path.write_text(text.replace('swordfish', '12'))": "TOKEN is not text",
+}
+
+
+@pytest.mark.parametrize("turn", BAD)
+def test_what_cannot_be_used_changes_nothing_and_leaves_nothing(desk: Desk, turn: str) -> None:
+    desk.turns(turn)
+    assert desk.vault.fails("secrets", "edit", "Config/app") == 1
+    assert "HR180" in desk.vault.err
+    assert BAD[turn] in desk.vault.err
+    assert "halibut" not in desk.vault.err
+    assert "swordfish" not in desk.vault.err
+    assert desk.vault.git("status", "--porcelain") == ""
+    assert not Path(desk.log[0][0]).parent.exists()
+
+
+@pytest.mark.parametrize("turn", BAD)
+def test_one_can_go_on_editing_and_nothing_is_lost(desk: Desk, turn: str) -> None:
+    desk.turns(turn, "path.write_text('TOKEN: halibut\\nOTHER: x\\n# ' + repr(len(text)))")
+    desk.answers("\n")
+    desk.vault.hrctl("secrets", "edit", "Config/app")
+    assert "Go on editing? [Y/n]" in desk.vault.err
+    assert desk.log[0][0] == desk.log[1][0], "the same file, as it was left"
+    assert desk.value("TOKEN") == "halibut"
+
+
+def test_no_ends_it(desk: Desk) -> None:
+    desk.turns("raise SystemExit(3)")
+    desk.answers("n\n")
+    assert desk.vault.fails("secrets", "edit", "Config/app") == 1
+    assert len(desk.log) == 1
+
+
+def test_an_editor_that_is_not_there(desk: Desk) -> None:
+    desk.vault.patch.setenv("EDITOR", "no-such-editor-here")
+    assert desk.vault.fails("secrets", "edit", "Config/app") == 1
+    assert "cannot be started: no such file or directory" in desk.vault.err
+
+
+def test_without_a_key_no_editor_is_started(desk: Desk) -> None:
+    desk.turns("")
+    desk.vault.patch.delenv("HRCTL_AGE_IDENTITY")
+    assert desk.vault.fails("secrets", "edit", "Config/app") == 1
+    assert "HR170" in desk.vault.err
+    assert not (desk.folder / "log").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_leaves_nothing(desk: Desk, number: int) -> None:
+    desk.turns("import time; time.sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hrctl", "secrets", "edit", "Config/app"],
+        cwd=desk.vault.root,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (desk.folder / "log").exists() or not desk.log:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    file = Path(desk.log[0][0])
+    assert file.exists()
+    process.send_signal(number)
+    assert process.wait(30) != 0
+    assert not file.parent.exists()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # the editor
+    assert process.stderr is not None
+    process.stderr.close()

@@ -96,13 +96,13 @@ def roll_back(session: Session, to: str, what: str | None, asked: Asked) -> int:
     root = session.project.root
     toplevel(root)
     head = git.resolve(root, "HEAD")
-    goal = _goal(session, to)
+    goal = goal_of(session, to)
     texts = _texts(session, goal, head, what)
     subject = f"Roll back {what + ' ' if what else ''}to {goal.name}"
     return bring_in(session, head, texts, subject, asked, what or session.project.name)
 
 
-def _goal(session: Session, to: str) -> Goal:
+def goal_of(session: Session, to: str) -> Goal:
     """The commit that a revision or a run names.
 
     Raises:

@@ -10,6 +10,7 @@ from pathlib import Path
 from hrctl.cli.files import write_text
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, SafetyError
 from hrctl.model.address import Address, ancestors, is_within
+from hrctl.model.document import Document
 from hrctl.model.registry import Record
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json
@@ -145,24 +146,39 @@ def beside(tree: Tree, registry: str, file: str) -> str:
 
 
 def change_fields(draft: Draft, tree: Tree, address: Address, fields: Mapping[str, Json]) -> None:
-    """Set fields (by their paths in the manifest; None removes) of one resource.
+    """Set fields (by their paths in the manifest; None removes) of one resource."""
+    edits = [Edit(path, REMOVE if value is None else value) for path, value in fields.items()]
+    change_document(draft, tree, address, edits)
+
+
+def change_document(draft: Draft, tree: Tree, address: Address, edits: Sequence[Edit]) -> None:
+    """Change the document of one resource.
 
     A resource that is an instance of a document above gets a patch in its own registry, so that no
     other instance changes.
     """
-    record, index = tree.where(address)
-    places = record.places(index)
-    edits = [Edit(path, REMOVE if value is None else value) for path, value in fields.items()]
-    if tree.document(places[0]).metadata.get("instances"):
-        handed = {one.place for one in record.handed}
-        own = [place for place in places if place in handed]
-    else:
-        own = places[:1]
-    if own:
-        draft.change(own[-1].path, lambda text: apply_edits(text, own[-1].number, edits))
+    own = own_document(tree, address)
+    if own is not None:
+        draft.change(own.path, lambda text: apply_edits(text, own.number, edits))
         return
     patch = manifest(address.kind, address.name, patch=True)
     append(draft, beside(tree, address.registry, PATCHES), patch, edits)
+
+
+def own_document(tree: Tree, address: Address) -> Document | None:
+    """The document that is of one resource alone: its own, or its patch in its own registry."""
+    record, index = tree.where(address)
+    places = record.places(index)
+    if is_instance(tree, address):
+        handed = {one.place for one in record.handed}
+        places = [place for place in places if place in handed][-1:]
+    return tree.document(places[0]) if places else None
+
+
+def is_instance(tree: Tree, address: Address) -> bool:
+    """Whether a resource is made by a document above, with `instances`."""
+    record, index = tree.where(address)
+    return bool(tree.document(record.places(index)[0]).metadata.get("instances"))
 
 
 def remove_resource(draft: Draft, tree: Tree, address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hrctl.cli.verbs import config_export, config_look, config_write
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.write import remover
 from hrctl.model.kinds import kind
@@ -10,6 +11,21 @@ ENGINE = group("Engine")
 COMPONENT = group("Component")
 FLAG = group("FeatureFlag", {"delete": remover(kind("FeatureFlag"), "delete")})
 GRID = group("Node")
-CONFIG = group("Config")
+CONFIG = group(
+    "Config",
+    {
+        "get": config_look.get,
+        "set": config_write.set_,
+        "unset": config_write.unset,
+        "reset": config_write.reset,
+        "list": config_look.list_,
+        "history": config_look.history,
+        "diff": config_look.diff,
+        "rollback": config_write.rollback,
+        "validate": config_look.validate,
+        "import": config_write.import_,
+        "export": config_export.export,
+    },
+)
 MESH = group("Route")
 PLUGIN = group("Plugin")

@@ -122,22 +122,37 @@ def importer(one: Kind) -> Function:
         apply: Apply = False,
         yes: Yes = False,
     ) -> int:
-        manifests = _read_manifests(file, one)
+        data = _read(file)
         with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            into = naming.registry_path(tree, registry) if registry else None
-            draft = Draft(session.project.root)
-            targets = [_add(draft, tree, one, manifest, into) for manifest in manifests]
-            what = one.name if len(targets) == 1 else one.plural
-            subject = f"Import {len(targets)} {what}"
-            wish = edits.Wish(subject, targets, Then(commit, message, apply, yes))
-            return edits.finish(session, draft, wish)
+            then = Then(commit, message, apply, yes)
+            return bring(session, one, data, str(file), registry, then)
 
     text = (
         f"Bring manifests of {one.plural} into a registry: the one that is named, else that which"
         " each came from, else the root. `hrctl import` adopts what is live."
     )
     return documented(import_, one, text, "import all.yaml --in dev", "import - < all.json")
+
+
+def bring(  # noqa: PLR0913, PLR0917 - what, of which kind, from and to where
+    session: Session, one: Kind, data: bytes, name: str, registry: str | None, then: Then
+) -> int:
+    """Write the manifests of a file into the project.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        HrctlError: HR163, where the file holds something else.
+    """
+    manifests = _manifests(data, name, one)
+    tree = session.tree()
+    into = naming.registry_path(tree, registry) if registry else None
+    draft = Draft(session.project.root)
+    targets = [_add(draft, tree, one, manifest, into) for manifest in manifests]
+    what = one.name if len(targets) == 1 else one.plural
+    wish = edits.Wish(f"Import {len(targets)} {what}", targets, then)
+    return edits.finish(session, draft, wish)
 
 
 def _add(
@@ -170,13 +185,16 @@ def _home(tree: Tree, home: Json, one: Kind) -> str:
     return naming.registry_path(tree, home)
 
 
-def _read_manifests(file: Path, one: Kind) -> list[dict[str, Json]]:
-    """The documents of a file, each of the kind; JSON may be one list."""
+def _read(file: Path) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise HrctlError.of("HR067", f"{file} cannot be read: {error.strerror}") from error
-    found = list(_documents(data, str(file)))
+
+
+def _manifests(data: bytes, file: str, one: Kind) -> list[dict[str, Json]]:
+    """The documents of a file, each of the kind; JSON may be one list."""
+    found = list(_documents(data, file))
     for number, manifest in enumerate(found, 1):
         name = lookup(manifest, "/metadata/name")
         if not isinstance(name, str) or manifest.get("kind") != one.name:

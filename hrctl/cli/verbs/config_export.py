@@ -112,13 +112,18 @@ def _manifests(ctx: typer.Context, where: str | None, layout: str) -> int:
     return code
 
 
-def _the_only(tree: Tree) -> str:
+def _the_only(tree: Tree) -> str | None:
+    """The name of the one Config that there is; None where there is none.
+
+    Raises:
+        HrctlError: HR160, where there are several.
+    """
     found = naming.of_kind(tree, "Config", None)
-    if len(found) != 1:
+    if len(found) > 1:
         raise HrctlError.of(
             "HR160", f"there are {len(found)} Configs", hint="say --in REGISTRY or --config NAME"
         )
-    return naming.short(found[0])
+    return naming.short(found[0]) if found else None
 
 
 def _values(

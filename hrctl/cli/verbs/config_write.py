@@ -55,7 +55,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
     or a file, and is written encrypted.
 
     Examples:
-      hrctl config set LOG_LEVEL debug --in shop/prod --commit -m 'Look into checkout'
+      hrctl config set LOG_LEVEL debug --in prod --commit -m 'Look into it'
       hrctl config set LIMITS '{"rate": 5}' --config prod:app --type JSON
       pass show db | hrctl config set DB_PASSWORD --in shop/prod
     """

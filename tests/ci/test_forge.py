@@ -124,11 +124,11 @@ def test_the_token_follows_no_redirect(forge: Any, ci: dict[str, str], tmp_path:
     assert not any(one.endswith("/x") for one in forge.seen)
 
 
-def test_a_forge_that_does_not_answer(forge: Any, ci: dict[str, str], tmp_path: Path) -> None:
+def test_a_forge_that_does_not_answer(forge: Any, github: dict[str, str], tmp_path: Path) -> None:
     forge.server.shutdown()
     forge.server.server_close()
     (tmp_path / "plan.md").write_text(PLAN)
-    told = hrctl(tmp_path, ci, "ci", "comment", "plan.md", exits=1)
+    told = hrctl(tmp_path, github, "ci", "comment", "plan.md", exits=1)
     assert "HR299" in told
     assert "does not answer" in told
 

@@ -51,7 +51,7 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("service", "services and their processes", "hrctl.cli.verbs.service:SERVICE"),
             ("engine", "compute engines", "hrctl.cli.verbs.kinds:ENGINE"),
             ("component", "infrastructure components", "hrctl.cli.verbs.kinds:COMPONENT"),
-            ("flag", "feature flags", "hrctl.cli.verbs.kinds:FLAG"),
+            ("flag", "feature flags", "hrctl.cli.verbs.flag:FLAG"),
             ("grid", "nodes of the grid", "hrctl.cli.verbs.kinds:GRID"),
             ("config", "configuration", "hrctl.cli.verbs.kinds:CONFIG"),
             ("mesh", "routes of the service mesh", "hrctl.cli.verbs.kinds:MESH"),

@@ -16,6 +16,10 @@ from hrctl.ledger.api import Ledger
 from hrctl.source import load, project
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hrctl.cli.schedule import Schedules
+    from hrctl.model.address import Address
     from hrctl.model.tree import Tree
     from hrctl.secrets.opener import Opener
 
@@ -39,6 +43,7 @@ class Session:
         self._loaded: dict[str | None, load.Loaded] = {}
         self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
+        self._schedules: dict[str | None, Schedules] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -159,8 +164,21 @@ class Session:
         from hrctl.drivers.discovery import load_driver
 
         spec = self.project.drivers[name]
-        context = Context(name, self.project.name, self.project.root, self.project.state_dir)
+        project = self.project
+        context = Context(name, project.name, project.root, project.state_dir, self._committed)
         return load_driver(spec.type)(spec.config, context)
+
+    def _committed(self, address: Address) -> datetime | None:
+        return self.schedules().start(address)
+
+    def schedules(self, revision: str | None = None) -> Schedules:
+        """When the schedules of flags were committed, as the files here or a commit have them."""
+        from hrctl.cli.schedule import Schedules
+
+        if revision not in self._schedules:
+            found = Schedules(self.project.root, self.tree(revision), revision)
+            self._schedules[revision] = found
+        return self._schedules[revision]
 
     def versions(self) -> dict[str, str]:
         """Instance -> type and version, of all that the project configures, for plan files."""

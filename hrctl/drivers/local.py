@@ -32,6 +32,8 @@ from hrctl.model.values import Json
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from hrctl.logic.flags import Evaluation
+
 DEFAULT_PATH: Final = ".hrctl/registry.db"
 
 
@@ -139,6 +141,33 @@ class LocalDriver:
                 yield HealthReport(address, "MISSING", detail="not in the embedded registry")
             else:
                 yield HealthReport(address, "STORED", detail=f"version {version}")
+
+    def evaluate(
+        self, address: Address, contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[Evaluation]:
+        """What the flag's row answers, by hrctl's own evaluation: no application reads it.
+
+        Raises:
+            HrctlError: HR255, where the row is no flag.
+        """
+        from hrctl.logic.flags import (
+            ErrorCode,
+            Evaluation,
+            FlagError,
+            Reason,
+            compile_flag,
+        )
+
+        rows = list(self.store.read([address]))
+        if not rows:
+            missing = Evaluation(None, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
+            yield from (missing for _ in contexts)
+            return
+        try:
+            ask = compile_flag(address.name, rows[0].body.get("spec") or {})
+        except FlagError as error:
+            raise HrctlError.of("HR255", str(error), hint="hrctl apply writes it anew") from error
+        yield from map(ask, contexts)
 
     def discover(self) -> Iterable[Live]:
         """The rows that no project owns."""

@@ -20,6 +20,7 @@ API_VERSION = "hrctl.dev/v1"
 PATCHES = "patches.yaml"
 _TAKEN = frozenset({"hrctl", "registry"})  # file names that mean something of their own
 _SHOWN = 12
+NULL = object()  # as the value of a field: write null, which removes what is inherited
 
 
 @dataclass(slots=True)
@@ -146,8 +147,11 @@ def beside(tree: Tree, registry: str, file: str) -> str:
 
 
 def change_fields(draft: Draft, tree: Tree, address: Address, fields: Mapping[str, Json]) -> None:
-    """Set fields (by their paths in the manifest; None removes) of one resource."""
-    edits = [Edit(path, REMOVE if value is None else value) for path, value in fields.items()]
+    """Set fields (by their paths in the manifest; None removes, NULL is null) of one resource."""
+    edits = [
+        Edit(path, REMOVE if value is None else None if value is NULL else value)
+        for path, value in fields.items()
+    ]
     change_document(draft, tree, address, edits)
 
 

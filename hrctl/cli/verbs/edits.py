@@ -7,8 +7,8 @@ have errors the files are put back as they were.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +18,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.diagnostics import HrctlError, Severity
 from hrctl.model.address import Selector
+from hrctl.model.values import Json
 from hrctl.source import git
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Wish:
     `subject` is the commit's message where none is given; `targets` are what an apply is
     limited to; `cascade` lets registries go with what is in them. `told` is said in place of the
     difference, where that may show what was a secret in the clear. Errors of the codes `tolerated`
-    may stay in the tree, as they may have been there before.
+    may stay in the tree, as they may have been there before. `also` is told to programs beside.
     """
 
     subject: str
@@ -60,6 +61,7 @@ class Wish:
     cascade: bool = False
     told: tuple[str, ...] | None = None
     tolerated: frozenset[str] = frozenset()
+    also: Mapping[str, Json] = field(default_factory=dict)
 
 
 def finish(session: Session, draft: Draft, wish: Wish) -> int:
@@ -90,6 +92,7 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
             "files": draft.paths,
             "diff": "".join(f"{line}\n" for line in lines) if wish.told is None else None,
             "commit": commit,
+            **wish.also,
         }
         if wish.then.apply:  # what follows is one event a line
             console.event({"event": "edited", **done})

@@ -73,9 +73,10 @@ def summary(tree: Tree, address: Address, one: Kind) -> dict[str, Json]:
     }
 
 
-def _rows(
+def listed(
     session: Session, one: Kind, registry: str | None, *, live: bool
 ) -> list[dict[str, Json]]:
+    """A row of a listing for each resource of a kind, with `live` as its driver says it is."""
     tree = session.tree()
     addresses = naming.of_kind(tree, one.name, registry)
     addresses.sort(key=lambda each: (each.registry.split("/"), each.name))
@@ -93,7 +94,7 @@ def _list(one: Kind) -> Function:
     def list_(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
         console = console_of(ctx)
         with Session(console) as session:
-            rows = _rows(session, one, registry, live=live)
+            rows = listed(session, one, registry, live=live)
         if console.json_output:
             console.json(rows)
         elif not rows:
@@ -153,7 +154,7 @@ def _stats(one: Kind) -> Function:
     def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
         console = console_of(ctx)
         with Session(console) as session:
-            rows = _rows(session, one, registry, live=live)
+            rows = listed(session, one, registry, live=live)
         counts = {
             field: dict(sorted(Counter(row.get(field) or "-" for row in rows).items()))
             for field in _COUNTED

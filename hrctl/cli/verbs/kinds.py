@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from hrctl.cli.verbs import config_export, config_look, config_write
 from hrctl.cli.verbs.generic import group
-from hrctl.cli.verbs.write import remover
-from hrctl.model.kinds import kind
 
 ENGINE = group("Engine")
 COMPONENT = group("Component")
-FLAG = group("FeatureFlag", {"delete": remover(kind("FeatureFlag"), "delete")})
 GRID = group("Node")
 CONFIG = group(
     "Config",

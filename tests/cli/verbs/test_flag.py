@@ -1,0 +1,180 @@
+"""Flags by the command line: the live system, a schedule, users, and how long it takes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hrctl.ledger.evaluations import Evaluations
+
+if TYPE_CHECKING:
+    from tests.cli.verbs.conftest import Shell
+
+PROJECT = """\
+    apiVersion: hrctl.dev/v1
+    kind: Project
+    metadata: {name: acme}
+    spec:
+      drivers:
+        flags: {type: flagd, %s}
+    """
+ROOT = """\
+    apiVersion: hrctl.dev/v1
+    kind: Registry
+    metadata: {name: acme}
+    spec: {level: ROOT, drivers: {FeatureFlag: flags}}
+    """
+FLAG = """\
+    # whoever pays
+    apiVersion: hrctl.dev/v1
+    kind: FeatureFlag
+    metadata: {name: express}
+    spec:
+      type: BOOLEAN
+      status: ROLLOUT
+      rollout: {strategy: GRADUAL, percentage: 10} # carefully
+      targeting:
+        - {attribute: plan, values: [gold], variant: "on"}
+    """
+
+
+def begin(shell: Shell, where: str = "file: flags.json", flag: str = FLAG) -> None:
+    shell.write("hrctl.yaml", PROJECT % where)
+    shell.write("registry.yaml", ROOT)
+    shell.write("express.yaml", flag)
+    shell.git("add", "-A")
+    shell.git("commit", "-qm", "Flags")
+
+
+def refused(shell: Shell, *args: str) -> str:
+    """Standard error of a run that ends with exit code 1."""
+    assert shell.fails(*args) == 1
+    return shell.err
+
+
+def document(shell: Shell) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((shell.root / "flags.json").read_text("utf-8"))
+    return found
+
+
+def test_the_live_system_is_asked_and_said_to_differ(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("apply", "--yes", "--target", "FeatureFlag")
+    user = ("flag", "evaluate", "express", "--user", "user-42", "--live")
+    same = shell.json(*user)
+    assert (same["live"]["variant"], same["differs"]) == (same["variant"], False)
+    shell.hrctl("flag", "rollout", "express", "100")
+    found = shell.json(*user)
+    assert (found["variant"], found["live"]["variant"], found["differs"]) == ("on", "off", True)
+    assert "(differs)" in shell.hrctl(*user)
+    assert "on (differs)" not in shell.hrctl("flag", "evaluate", "--all", *user[3:])
+    shell.hrctl("flag", "disable", "express", "--commit", "--apply", "--yes")
+    assert document(shell)["flags"]["express"]["state"] == "DISABLED"
+    assert shell.json(*user)["differs"] is False
+
+
+def test_a_plan_with_nothing_to_do_and_drift(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("apply", "--yes", "--target", "FeatureFlag")
+    assert shell.json("plan", "--target", "FeatureFlag")["changes"] == []
+    held = document(shell)
+    arms = held["flags"]["express"]["targeting"]["if"][2]["if"][1]["fractional"]
+    arms[1][1], arms[2][1] = 90, 10
+    (shell.root / "flags.json").write_text(json.dumps(held))
+    told = shell.hrctl("drift")
+    assert "rollout.percentage" in told
+    assert "live 90, wanted 10" in told
+
+
+def test_a_foreign_flag_of_the_same_key_stops_the_plan(shell: Shell) -> None:
+    begin(shell)
+    theirs = {"state": "ENABLED", "variants": {"a": 1}, "metadata": {"owner": "checkout-team"}}
+    text = json.dumps({"flags": {"express": theirs}})
+    (shell.root / "flags.json").write_text(text)
+    said = refused(shell, "apply", "--yes", "--target", "FeatureFlag")
+    assert "HR251" in said
+    assert "'checkout-team'" in said
+    assert (shell.root / "flags.json").read_text() == text
+
+
+def test_a_hash_that_flagd_lacks_stops_the_plan(shell: Shell) -> None:
+    begin(shell, flag=FLAG.replace("type: BOOLEAN", "type: BOOLEAN\n      hash: unleash"))
+    assert "HR252" in refused(shell, "plan", "--target", "FeatureFlag")
+    assert not (shell.root / "flags.json").exists()
+
+
+def test_comments_stay(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "50", "--strategy", "GRADUAL")
+    text = (shell.root / "express.yaml").read_text()
+    assert "# whoever pays" in text
+    assert "{strategy: GRADUAL, percentage: 50} # carefully" in text
+
+
+def test_a_schedule_begins_with_its_commit(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "--step", "0@0s", "--step", "100@1h", "--commit")
+    asked = ("flag", "evaluate", "express", "--user", "u")
+    began = shell.json(*asked)
+    assert began["variant"] in {"on", "off"}
+    # the shell's commits may have a fixed date: what counts is that both sides agree
+    shell.hrctl("apply", "--yes", "--target", "FeatureFlag")
+    assert shell.json(*asked, "--live")["differs"] is False
+    start = document(shell)["flags"]["express"]["metadata"]["hrctl.start"]
+    committed = int(shell.git("log", "-1", "--format=%ct", "--", "express.yaml"))
+    from datetime import datetime
+
+    assert datetime.fromisoformat(start).timestamp() == committed
+    # another flag's change, or one of another field, does not begin it anew
+    shell.hrctl("flag", "disable", "express", "--commit")
+    shell.hrctl("flag", "enable", "express", "--commit", "--apply", "--yes")
+    again = document(shell)["flags"]["express"]["metadata"]["hrctl.start"]
+    assert again == start
+
+
+def test_evaluations_are_counted_without_names(shell: Shell) -> None:
+    begin(shell)
+    for _ in range(3):
+        shell.hrctl("flag", "evaluate", "express", "--context", "plan=gold")
+    refused(shell, "flag", "evaluate", "express")
+    with Evaluations(shell.root / ".hrctl") as record:
+        found = {(one.variant, one.reason): one.count for one in record.all()}
+    assert found == {("on", "TARGETING_MATCH"): 3, ("off", "ERROR"): 1}
+
+
+def test_a_patch_takes_away_what_it_inherits(shell: Shell) -> None:
+    begin(shell)
+    base = FLAG.replace("{name: express}", "{name: express, instances: ENVIRONMENT}")
+    shell.write("express.yaml", base)
+    shell.git("add", "-A")
+    shell.git("commit", "-qm", "Environments")
+    shell.hrctl("flag", "rollout", "prod:express", "--strategy", "INSTANT")
+    text = (shell.root / "shop/prod/patches.yaml").read_text()
+    assert "percentage: null" in text
+    assert shell.json("flag", "evaluate", "prod:express")["variant"] == "on"
+
+
+def test_a_hundred_thousand_users_take_less_than_a_second(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "list")  # fills the cache
+    users = shell.root / "users.txt"
+    users.write_text("".join(f"user-{n}\n" for n in range(100_000)))
+    best = 60.0
+    for share in (50, 60, 70):
+        start = time.perf_counter()
+        found = shell.json("flag", "rollout", "express", str(share), "--users", str(users))
+        best = min(best, time.perf_counter() - start)
+        (change,) = found["moved"]["changes"]
+        assert (change["from"], change["to"], len(change["users"])) == ("off", "on", 20)
+    assert best < 3  # a second on a quiet machine, and this one may be busy
+
+
+@pytest.mark.parametrize("line", ["{", '{"a":'])
+def test_a_line_that_is_no_context(shell: Shell, line: str) -> None:
+    begin(shell)
+    (shell.root / "users.txt").write_text(f"user-1\n\n{line}\n")
+    said = refused(shell, "flag", "evaluate", "express", "--users", "users.txt")
+    assert "HR253 users.txt:3 is no context" in said

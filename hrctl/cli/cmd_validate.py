@@ -123,7 +123,7 @@ class _Validation:
             findings = self.out.findings(told.diagnostics, files=told.paths, strict=self.strict)
             if self.console.output == "text":
                 brush = self.console.brush(sys.stdout)
-                self.console.lines(_lines(session, told, self.console.width, brush))
+                self.console.log(_lines(session, told, self.console.width, brush))
                 if told.elsewhere:
                     self.console.note(_elsewhere(told))
             elif self.console.json_output:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hrctl.cli.render.style import Paint
 
 DEFAULT_WIDTH = 80
+_NO_WIDTH = "\u200b"
 IDENTITY = "HRCTL_AGE_IDENTITY"  # an age identity itself
 
 
@@ -33,6 +34,7 @@ class Console:
         self.identities: list[Path] = []
         self.identity = environ.get(IDENTITY)
         self._columns = environ.get("COLUMNS", "")
+        self._workflow = environ.get("GITHUB_ACTIONS") == "true"
 
     @property
     def json_output(self) -> bool:
@@ -60,6 +62,10 @@ class Console:
     def lines(self, lines: Iterable[str]) -> None:
         """Write a result of several lines."""
         self.data("\n".join(lines))
+
+    def log(self, lines: Iterable[str]) -> None:
+        """Write a result for people alone; in a log of GitHub nothing in it is a command."""
+        self.data(self._harmless("\n".join(lines)))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Write a result as a table; where a program reads it, and no COLUMNS is set, uncut."""
@@ -96,16 +102,27 @@ class Console:
     def note(self, text: str) -> None:
         """Tell something that is not the result."""
         if not self.quiet:
-            _write(sys.stderr, text)
+            self.error(text)
 
     def detail(self, text: str) -> None:
         """Tell something that only -v wants to know."""
         if self.verbose:
-            _write(sys.stderr, text)
+            self.error(text)
 
     def error(self, text: str) -> None:
         """Tell what went wrong."""
-        _write(sys.stderr, text)
+        _write(sys.stderr, self._harmless(text))
+
+    def _harmless(self, text: str) -> str:
+        """The text without workflow commands, where a runner reads it.
+
+        A runner obeys lines that begin with ``::`` and what follows ``##[`` anywhere; names of
+        files and values of manifests may be so. A space of no width keeps them from it.
+        """
+        if not self._workflow or not ("::" in text or "##[" in text):
+            return text
+        lines = text.replace("##[", f"##{_NO_WIDTH}[").split("\n")
+        return "\n".join(_NO_WIDTH + one if one.lstrip()[:2] == "::" else one for one in lines)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -98,7 +98,7 @@ def show_plan(console: Console, plan: Plan, *, context: int = 0) -> None:
     brush = paint(color=console.color(sys.stdout))
     refused = any(one.severity is Severity.ERROR for one in plan.diagnostics)
     if plan.pending or not refused:  # "no changes" would be no answer to a wrong question
-        console.lines(plan_lines(plan, width=console.width, context=context, paint=brush))
+        console.log(plan_lines(plan, width=console.width, context=context, paint=brush))
     tell_findings(console, plan)
 
 

@@ -75,7 +75,7 @@ def _merged(root: Path, base: str, head: str, tip: str) -> str:
             hint="take git 2.38 or newer, or merge the base into the branch before planning",
         )
     tree, *paths = output.rstrip("\0").split("\0")
-    manifests = [path for path in paths if path.endswith((".yaml", ".yml"))]
+    manifests = [path for path in paths if _is_manifest(root, path)]
     if manifests:
         more = f" and {len(manifests) - 1} more" if len(manifests) > 1 else ""
         raise HrctlError.of(
@@ -85,6 +85,12 @@ def _merged(root: Path, base: str, head: str, tip: str) -> str:
         )
     message = ("-m", "what hrctl plans", "-p", head, "-p", tip)
     return git.run(root, *_WHO, "commit-tree", tree, *message).decode().strip()
+
+
+def _is_manifest(root: Path, path: str) -> bool:
+    """Whether a path, from the top of the repository, is one of the project's YAML files."""
+    top = git.toplevel(root) or root
+    return path.endswith((".yaml", ".yml")) and (top / path).is_relative_to(root)
 
 
 def _ask(root: Path, *arguments: str) -> tuple[int, str]:

@@ -52,3 +52,24 @@ def test_a_table_that_a_program_reads_is_not_cut(capsys: pytest.CaptureFixture[s
     assert "b" * 200 in capsys.readouterr().out
     Console({"COLUMNS": "40"}).table(["A", "B"], [["a", "b" * 200]])
     assert "b..." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", "\u200b::error::x"),
+        ("a\n  ::add-mask::x", "a\n\u200b  ::add-mask::x"),
+        ("a ##[error]x", "a ##\u200b[error]x"),
+        ("acme::x ## [", "acme::x ## ["),
+    ],
+)
+def test_nothing_told_is_a_command_in_a_log_of_github(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, here = Console({"GITHUB_ACTIONS": "true"}), Console({})
+    for console, wanted in ((there, shown), (here, text)):
+        console.log([text])
+        console.note(text)
+        assert capsys.readouterr() == (f"{wanted}\n", f"{wanted}\n")
+    there.data(text)
+    assert capsys.readouterr().out == f"{text}\n", "data is for programs, and stays as it is"

@@ -197,8 +197,26 @@ def test_without_a_ledger_two_trees_are_compared_and_that_is_said(
 
 def test_trees_give_the_digest_that_an_apply_has(repository: Repository, run: Any) -> None:
     """On a machine without ledger, key or system; where all of the base is applied elsewhere."""
+    service = f"{HEAD}Service\nmetadata: {{name: api}}\nspec:\n  type: API\n  env:\n"
+    reference = "    TOKEN: {valueFrom: {env: NAME_OF_IT}}\n"
+    database = f"{HEAD}Component\nmetadata: {{name: db}}\nspec: {{type: "
+    repository.put(api=service + reference, db=f"{database}DATABASE, provider: redis}}\n")
     repository.branch()
-    repository.put(mine=config("mine", A=2, B=1, C=1, D=1, E=1))
+    repository.put(
+        mine=config("mine", A=2, B=1, C=1, D=1, E=1),
+        new=config("new", A=1),
+        api=f"{service}{reference}    OTHER: {{valueFrom: {{env: ANOTHER}}}}\n",
+        db=f"{database}CACHE, provider: redis}}\n",
+    )
+    repository.git("rm", "-q", "drifted.yaml")
+    repository.commit()
+    assert sorted(told(run)["ours"]) == [
+        "create new",
+        "delete drifted",
+        "replace db spec",
+        "update api env",
+        "update mine A",
+    ]
     digest = run("plan", "--base", "main", "--digest")[1].strip()
     repository.git("checkout", "-q", "main")
     assert main(["apply", "--yes", "-q"]) == 0

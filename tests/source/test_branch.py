@@ -81,6 +81,20 @@ def test_a_conflict_in_a_manifest_is_told_and_one_elsewhere_is_not(
     assert (one.code, one.summary) == ("HR282", "HEAD conflicts with 'main' in a.yaml")
 
 
+def test_a_conflict_outside_of_the_project_is_none(tmp_path: Path) -> None:
+    top = ProjectFolder(tmp_path)
+    project = ProjectFolder(tmp_path / "platform")
+    top.write({"ci.yaml": "a: 1\n"})
+    top.git("init", "--quiet", "--initial-branch=main")
+    top.commit()
+    top.git("checkout", "--quiet", "-b", "work")
+    top.write({"ci.yaml": "a: 2\n"}).commit()
+    on_main(top, {"ci.yaml": "a: 3\n"})
+    assert branch.compare(project.root, "main").merged is not None
+    with pytest.raises(HrctlError):
+        branch.compare(top.root, "main")
+
+
 def test_a_base_that_is_not_there(repository: ProjectFolder) -> None:
     (one,) = refused(repository.root, "mian").diagnostics
     assert one.code == "HR065"

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hrctl.cli.render.comment import plan_comment
-from hrctl.cli.render.markdown import size
+from hrctl.cli.render.markdown import SMALLEST, size
 from hrctl.diagnostics import Diagnostic, Severity, Span
 from hrctl.model.address import Address
-from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
+from hrctl.model.plan import ABSENT, Action, Base, Change, FieldChange, Lifecycle, Plan, Reason
 from hrctl.model.planfile import from_json
-from hrctl.model.radius import graded
+from hrctl.model.radius import MEASURES, graded
 
 CASES = sorted((Path(__file__).parents[2] / "plans").glob("*/plan.json"))
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -266,3 +266,16 @@ def test_secrets_are_numbered_across_the_whole_comment() -> None:
     one = FieldChange("/spec/env/A", secret, ABSENT, ABSENT, Reason.EDITED, sensitive=True)
     text = comment(plan_of(change(1, fields=(one,)), change(2, registry="acme/b", fields=(one,))))
     assert text.count("(sensitive #1)") == 2
+
+
+def test_the_smallest_comment_still_has_verdict_and_approval() -> None:
+    base = Base("feature/" + "x" * 300, "1" * 40, "2" * 40, merged=True, declared=True)
+    errors = tuple(Diagnostic("HR126", f"{'y' * 200} {number}") for number in range(50))
+    counts = dict.fromkeys(MEASURES, 123_456)
+    plan = replace(many(300), base=base, diagnostics=errors, radius=graded(counts), dirty=True)
+    text = comment(plan, SMALLEST)
+    assert size(text) <= SMALLEST
+    page(text)
+    assert "refused (" in text.splitlines()[1]
+    assert "Approval: `sha256:" in text
+    assert "left out: " in text

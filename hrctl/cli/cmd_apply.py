@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError
 from hrctl.model.plan import Plan
 from hrctl.model.radius import Grade
-from hrctl.reconcile.events import Report
+from hrctl.reconcile.events import Event, Report
 from hrctl.reconcile.options import PlanOptions
 
 
@@ -42,6 +43,7 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     force: given.Force = None,
     allow_deletes: given.AllowDeletes = None,
     allow_updates: given.AllowUpdates = None,
+    rollback_on_failure: given.RollbackOnFailure = False,
 ) -> int:
     """Make the live systems as declared.
 
@@ -50,7 +52,9 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     the `hrctl plan` that saves it. With --approved a plan is carried out, without a question, if it
     changes what was approved and nothing else, whatever the commit. A failure stops only what
     depends on it. The first Ctrl-C lets what runs finish, the second leaves at once, and the next
-    run settles what was pending. Leaves with 6 where only a part was applied.
+    run settles what was pending. Leaves with 6 where only a part was applied. With
+    --rollback-on-failure a failed run is undone: what it changed is brought back to what was
+    applied before, and the exit code is 1; 6 where that did not do either.
 
     Examples:
       hrctl apply
@@ -77,7 +81,7 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
             allow_updates=allow_updates,
         )
         plan = make_plan(session, wanted) if file is None else _saved(session, file, wanted)
-        conditions = Conditions(limit, approved)
+        conditions = Conditions(limit, approved, rollback_on_failure)
         return carry_out(
             session, plan, "Apply these changes?", yes, parallelism, context, conditions
         )
@@ -121,15 +125,17 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What must be so for a plan to be applied.
+    """What must be so for a plan to be applied, and what if it fails.
 
     Attributes:
         limit: the grade that the blast radius must stay below.
         approved: what was approved: a digest, or the name of a file with one.
+        rollback_on_failure: whether a run that fails is undone.
     """
 
     limit: Grade | None = None
     approved: str | None = None
+    rollback_on_failure: bool = False
 
 
 def _saved(session: Session, file: Path, wanted: PlanOptions) -> Plan:
@@ -186,9 +192,16 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
         confirm(console, question, yes=yes)
     if not plan.changes:
         return Exit.DONE
-    report = run_plan(session, plan, parallelism)
+    if not conditions.rollback_on_failure:
+        report = run_plan(session, plan, parallelism)
+        _tell(console, plan, report)
+        return report.exit_code
+    from hrctl.cli.restoring import Restoring
+
+    restoring = Restoring(session, plan)
+    report = run_plan(session, plan, parallelism, restoring.watch)
     _tell(console, plan, report)
-    return report.exit_code
+    return restoring.after(report)
 
 
 def _show(console: Console, plan: Plan, context: int) -> None:
@@ -202,8 +215,16 @@ def _show(console: Console, plan: Plan, context: int) -> None:
         show_drift_kept(console, plan)
 
 
-def run_plan(session: Session, plan: Plan, parallelism: int | None = None) -> Report:
-    """Carry a plan out, telling its progress; Ctrl-C stops it in good order."""
+def run_plan(
+    session: Session,
+    plan: Plan,
+    parallelism: int | None = None,
+    watch: Callable[[Event], None] = lambda _: None,
+) -> Report:
+    """Carry a plan out, telling its progress; Ctrl-C stops it in good order.
+
+    `watch` is called with each event, before it is told.
+    """
     from hrctl.cli import runs
     from hrctl.cli.interrupt import stoppable
     from hrctl.cli.render.progress import progress
@@ -215,13 +236,18 @@ def run_plan(session: Session, plan: Plan, parallelism: int | None = None) -> Re
     instances |= {one.previous_driver for one in plan.changes if one.previous_driver}
     drivers = session.drivers(instances | plan.drivers.keys())
     with stoppable(session.console) as stop, progress(session.console) as listen:
+
+        def on_event(event: Event) -> None:
+            watch(event)
+            listen(event)
+
         return applier.apply(
             plan,
             session.ledger,
             drivers,
             run=run,
             parallelism=parallelism or session.project.parallelism,
-            on_event=listen,
+            on_event=on_event,
             stop=stop,
             decrypt=session.opener,
         )

@@ -143,6 +143,12 @@ PlanFile = Annotated[
     Path | None,
     typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),
 ]
+RollbackOnFailure = Annotated[
+    bool,
+    typer.Option(
+        "--rollback-on-failure", help="Where it fails, bring back what was applied before."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

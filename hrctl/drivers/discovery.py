@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "hrctl.drivers"
 BUILT_IN: Final = {
+    "envoy": "hrctl.drivers.envoy:EnvoyDriver",
     "local": "hrctl.drivers.local:LocalDriver",
     "supervisor": "hrctl.drivers.supervisor:SupervisorDriver",
     "flagd": "hrctl.drivers.flagd:FlagdDriver",

@@ -14,6 +14,7 @@ from hrctl.diagnostics import Span
 from hrctl.model.address import Address
 from hrctl.model.document import Place
 from hrctl.model.kinds import desugar, kind
+from hrctl.model.kinds.outputs import places
 from hrctl.model.places import place_in, placed
 from hrctl.model.plan import Lifecycle
 from hrctl.model.registry import Record
@@ -132,6 +133,8 @@ def assemble(tree: Tree, address: Address) -> Resource:
     metadata = whole.get("metadata") or {}
     complete = tree.complete(address.kind, whole.get("spec") or {}, record.digests[index])
     spec, deferred = _resolve(tree, address, complete)
+    if address.kind == "Route":
+        spec = _with_endpoints(tree, address, spec)
     labels = {key: str(value) for key, value in (metadata.get("labels") or {}).items()}
     body = {
         "metadata": {"labels": labels, "annotations": metadata.get("annotations") or {}},
@@ -195,6 +198,25 @@ def _resolve(
 
     resolved: dict[str, Json] = walk(spec, "/spec")
     return resolved, deferred
+
+
+def _with_endpoints(tree: Tree, address: Address, spec: dict[str, Json]) -> dict[str, Json]:
+    """A Route whose destinations say where their Services listen.
+
+    So a route is planned anew where a Service moves, and its driver needs to know no Service.
+    """
+    found = list(spec["destinations"])
+    for link in tree.links.get(address, ()):
+        if link.target.kind != "Service" or not link.pointer.startswith("/spec/destinations/"):
+            continue
+        index = int(link.pointer.split("/")[3])
+        service = tree.resource(link.target).body["spec"]
+        found[index] = {
+            **found[index],
+            "service": str(link.target),
+            "endpoints": places(service, found[index].get("port")),
+        }
+    return {**spec, "destinations": found}
 
 
 def _with_place(tree: Tree, address: Address, path: str, reference: Json) -> Json:

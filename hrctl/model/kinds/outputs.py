@@ -89,6 +89,15 @@ def links(kind: str, spec: Spec) -> list[Link]:
     return [*_referred(kind, spec), *_named(kind, spec)]
 
 
+def places(spec: Spec, port: str | None) -> list[str]:
+    """Where each replica of a Service listens, host:port, for the named or the first port."""
+    for one in spec.get("ports") or ():
+        if port is None or one["name"] == port:
+            replicas = range(max(1, spec.get("replicas", 1)))
+            return [f"{_HOST}:{one['port'] + replica}" for replica in replicas]
+    return []
+
+
 def render(value: Json, reveal: Callable[[Json], Json]) -> Json:
     """The value of an output. `reveal` turns a reference into its value."""
     if is_reference(value):

@@ -170,6 +170,13 @@ class Backoff(Ruled):
             )
 
 
+class Budget(Spec):
+    """How many retries there may be at once, beside the requests that are under way."""
+
+    percent: Percent = Field(20, description="Of the requests under way, 0 to 100.")
+    min_concurrency: Count = Field(3, description="So many are always allowed.")
+
+
 class Retry(Spec):
     """What is tried again."""
 
@@ -211,6 +218,9 @@ class Retry(Spec):
     )
     per_try_timeout: Duration | None = Field(None, description="How long one try may take.")
     backoff: Backoff = Field(Backoff(), description="How long to wait between tries.")
+    budget: Budget | None = Field(
+        None, description="Keeps retries from making an overload worse; left out: 3 at once."
+    )
 
 
 class SplitRule(Spec):

@@ -1,0 +1,234 @@
+"""From the destinations of a route to clusters and their endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hrctl.drivers.envoy.names import (
+    Resource,
+    cluster_name,
+    duration,
+    ident,
+    is_ip,
+    marked,
+    socket_address,
+    split_address,
+)
+from hrctl.logic.grid.selection import is_open, select
+from hrctl.model.address import Address
+from hrctl.model.values import Json
+
+CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+ENDPOINTS: Final = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+_HTTP: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+RING_SIZE: Final = 1024
+
+Spec = Mapping[str, Json]
+Nodes = Mapping[Address, Spec]
+Eds = Callable[[str], Resource]
+
+_POLICIES: Final = {
+    "ROUND_ROBIN": "ROUND_ROBIN",
+    "WEIGHTED": "ROUND_ROBIN",
+    "LEAST_CONN": "LEAST_REQUEST",
+    "LEAST_CONNECTIONS": "LEAST_REQUEST",
+    "IP_HASH": "RING_HASH",
+    "CONSISTENT_HASH": "RING_HASH",
+    "RANDOM": "RANDOM",
+}
+
+
+def balancer(route: Spec, destination: Mapping[str, Any]) -> str:
+    """The strategy for the hosts of a destination: the grid's own one, else the route's."""
+    grid = destination.get("grid")
+    found = grid.get("balance", "ROUND_ROBIN") if grid else route.get("loadBalancer", "ROUND_ROBIN")
+    return str(found)
+
+
+def names(address: Address, spec: Spec) -> list[str]:
+    """The cluster of each destination, in their order."""
+    found: dict[str, None] = {}
+    for destination in spec["destinations"]:
+        found[cluster_name(address, destination, found)] = None
+    return list(found)
+
+
+def clusters(
+    address: Address, spec: Spec, nodes: Nodes, eds: Eds
+) -> list[tuple[Resource, Resource]]:
+    """A cluster and its endpoints for each destination of a route.
+
+    Args:
+        address: of the Route.
+        spec: complete, with the `endpoints` of services.
+        nodes: the specs of the grid's nodes by address.
+        eds: gives the subscription of a cluster's endpoints.
+    """
+    found = []
+    for name, one in zip(names(address, spec), spec["destinations"], strict=True):
+        assignment = _assignment(name, spec, one, nodes)
+        found.append((_cluster(name, address, spec, one, nodes, assignment, eds), assignment))
+    return found
+
+
+def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
+    name: str,
+    address: Address,
+    spec: Spec,
+    destination: Mapping[str, Any],
+    nodes: Nodes,
+    assignment: Resource,
+    eds: Eds,
+) -> Resource:
+    made: Resource = {
+        "@type": CLUSTER,
+        "name": name,
+        "metadata": marked(address),
+        "connect_timeout": "1s",
+        "lb_policy": _POLICIES[balancer(spec, destination)],
+        # 0: a sick host gets nothing, also where all are sick
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    }
+    if all(is_ip(_host(one)) for one in _hosts(assignment)):
+        made |= {
+            "type": "EDS",
+            "eds_cluster_config": {"eds_config": eds(name), "service_name": name},
+        }
+    else:  # endpoints by name are looked up by Envoy
+        made |= {"type": "STRICT_DNS", "load_assignment": assignment}
+    if made["lb_policy"] == "RING_HASH":
+        made["ring_hash_lb_config"] = {
+            "minimum_ring_size": RING_SIZE,
+            "hash_function": "XX_HASH",
+        }
+    made |= _circuit_breaker(spec)
+    check = spec.get("healthCheck") or _check_of_nodes(destination, nodes)
+    if check:
+        made["health_checks"] = [_health_check(check)]
+    if spec["type"] == "GRPC":
+        http2: Resource = {"explicit_http_config": {"http2_protocol_options": {}}}
+        options = {"@type": f"type.googleapis.com/{_HTTP}", **http2}
+        made["typed_extension_protocol_options"] = {_HTTP: options}
+    return made
+
+
+def _hosts(assignment: Resource) -> list[Resource]:
+    return [host for group in assignment["endpoints"] for host in group["lb_endpoints"]]
+
+
+def _host(endpoint: Resource) -> str:
+    return str(endpoint["endpoint"]["address"]["socket_address"]["address"])
+
+
+def _assignment(name: str, spec: Spec, destination: Mapping[str, Any], nodes: Nodes) -> Resource:
+    weighted = balancer(spec, destination) in {"WEIGHTED", "CONSISTENT_HASH", "IP_HASH"}
+    if destination.get("grid") is not None:
+        groups: dict[tuple[str, str], list[Resource]] = {}
+        for one in select(nodes, destination["grid"]):
+            node = nodes[one]
+            where = (str(node.get("region") or ""), str(node.get("zone") or ""))
+            groups.setdefault(where, []).append(_node_endpoint(one, node, weighted=weighted))
+        placed = [
+            {"locality": {"region": region, "zone": zone}, "lb_endpoints": hosts}
+            for (region, zone), hosts in sorted(groups.items())
+        ]
+    else:
+        addresses = (
+            destination["endpoints"] if "service" in destination else [destination["address"]]
+        )
+        placed = [{"lb_endpoints": [_endpoint(one) for one in addresses]}]
+    return {"@type": ENDPOINTS, "cluster_name": name, "endpoints": placed}
+
+
+def _endpoint(address: str) -> Resource:
+    return {"endpoint": {"address": socket_address(address)}}
+
+
+def _node_endpoint(address: str, node: Spec, *, weighted: bool) -> Resource:
+    made = _endpoint(node["address"])
+    made["metadata"] = marked(address)
+    if weighted:
+        made["load_balancing_weight"] = max(1, int(node.get("weight", 1)))
+    if not is_open(node):
+        made["health_status"] = "DRAINING"
+    return made
+
+
+def _circuit_breaker(spec: Spec) -> Resource:
+    made: Resource = {}
+    breaker = spec.get("circuitBreaker")
+    thresholds: Resource = {}
+    if breaker:
+        made["outlier_detection"] = {
+            "consecutive_5xx": breaker.get("failureThreshold", 5),
+            "enforcing_consecutive_5xx": 100,
+            "enforcing_success_rate": 0,
+            "enforcing_consecutive_gateway_failure": 0,
+            "base_ejection_time": duration(breaker.get("openFor", "30s")),
+            "max_ejection_time": duration(breaker.get("openFor", "30s")),
+            "max_ejection_percent": int(breaker.get("maxEjectionPercent", 100)),
+            "interval": "0.5s",  # how often Envoy looks whether the time is up
+        }
+        for ours, theirs in (
+            ("maxConnections", "max_connections"),
+            ("maxPending", "max_pending_requests"),
+            ("maxRequests", "max_requests"),
+            ("maxRetries", "max_retries"),
+        ):
+            if breaker.get(ours) is not None:
+                thresholds[theirs] = breaker[ours]
+    budget = (spec.get("retry") or {}).get("budget")
+    if budget:
+        thresholds["retry_budget"] = {
+            "budget_percent": {"value": float(budget.get("percent", 20))},
+            "min_retry_concurrency": budget.get("minConcurrency", 3),
+        }
+    if thresholds:
+        thresholds["track_remaining"] = True
+        made["circuit_breakers"] = {"thresholds": [thresholds]}
+    return made
+
+
+def _check_of_nodes(destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str, Any] | None:
+    """The check of the first node that has one: Envoy has one for a whole cluster."""
+    if destination.get("grid") is None:
+        return None
+    chosen = (nodes[one].get("healthCheck") for one in select(nodes, destination["grid"]))
+    return next((check for check in chosen if check), None)
+
+
+def _health_check(check: Mapping[str, Any]) -> Resource:
+    made: Resource = {
+        "timeout": duration(check.get("timeout", "2s")),
+        "interval": duration(check.get("interval", "10s")),
+        "no_traffic_interval": duration(check.get("interval", "10s")),
+        "unhealthy_threshold": check.get("unhealthyThreshold", 3),
+        "healthy_threshold": check.get("healthyThreshold", 1),
+        "reuse_connection": False,
+    }
+    if check.get("http") is not None:
+        path = str(check["http"])
+        if "://" in path:
+            path = "/" + path.partition("://")[2].partition("/")[2]
+        made["http_health_check"] = {"path": path}
+    else:
+        made["tcp_health_check"] = {}
+    return made
+
+
+def hash_header(destination: Mapping[str, Any]) -> str | None:
+    """The header whose value decides under CONSISTENT_HASH."""
+    found = (destination.get("grid") or {}).get("hashHeader")
+    return str(found) if found is not None else None
+
+
+def stat_name(address: Address) -> str:
+    """How the statistics of a route are called."""
+    return ident(address)
+
+
+def port_of(address: str) -> int:
+    """The port of ``host:port``."""
+    return split_address(address)[1]

@@ -1,0 +1,172 @@
+"""Files that somebody edited by hand: which route each part belongs to, and which field it is.
+
+Every part of the configuration bears the address that it was made for. What is expected is made
+anew from the bodies; where the part that is there differs, its fields are translated back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from copy import deepcopy
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from hrctl.drivers.envoy import clusters, listeners
+from hrctl.drivers.envoy.names import owner_of
+from hrctl.drivers.envoy.snapshot import CDS, Files, Settings, files, listen_of, resources_of
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json, canonical
+
+Parts = dict[str, dict[str, Json]]  # address -> what it is called -> the part
+
+_GONE: Final = "(not there)"
+
+
+class Altered(NamedTuple):
+    """One field of a part that is not as it was written."""
+
+    part: str  # file, and where in it
+    path: str  # within the part, ``/route/timeout``
+    expected: Json
+    live: Json
+
+
+def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> Parts:
+    """What stands in the files, by the address that it was made for."""
+    made: Parts = {}
+    owners = {
+        name: str(address)
+        for address, body in bodies.items()
+        if address.kind == "Route"
+        for name in clusters.names(address, body["spec"])
+    }
+    sharing: dict[str, list[str]] = {}
+    for address, body in sorted(bodies.items()):
+        if address.kind == "Route":
+            name = listeners.stat_prefix(listen_of(body["spec"], settings))
+            sharing.setdefault(name, []).append(str(address))
+    for path, data in found.items():
+        folder = path.split("/")[1]
+        for owner, name, part in _of_file(path, data):
+            one = owner or owners.get(folder)
+            # a listener, and what somebody added to its routes, concerns all routes of it
+            for at in [one] if one else sharing.get(folder) or sharing.get(name) or ():
+                made.setdefault(at, {})[f"{path} {name}"] = part
+    return made
+
+
+def _of_file(path: str, data: bytes) -> Iterator[tuple[str | None, str, Json]]:
+    for one in resources_of(data):
+        if path.startswith("rds/"):
+            for host in one.get("virtual_hosts", ()):
+                counts: dict[str | None, int] = {}
+                for route in host.get("routes", ()):
+                    owner = owner_of(route)
+                    number = counts[owner] = counts.get(owner, -1) + 1
+                    yield owner, f"{host.get('name')}/{number}", route
+        elif path == CDS:
+            yield owner_of(one), str(one.get("name")), one
+        elif path.startswith("eds/"):
+            yield None, "endpoints", one
+        else:
+            chains = one.get("filter_chains", ())
+            owner = next((each for each in map(owner_of, chains) if each), None)
+            yield owner, listeners.stat_prefix(str(one.get("name"))), one
+
+
+def altered(
+    bodies: Mapping[Address, Body], present: Files, changed: Collection[str], settings: Settings
+) -> dict[str, list[Altered]]:
+    """Address -> its parts in the changed files that are not as its body wants them."""
+    expected = {path: data for path, data in files(bodies, settings).items() if path in changed}
+    here = {path: data for path, data in present.items() if path in changed}
+    wanted, live = parts(expected, bodies, settings), parts(here, bodies, settings)
+    found: dict[str, list[Altered]] = {}
+    for address in wanted.keys() | live.keys():
+        mine, theirs = wanted.get(address, {}), live.get(address, {})
+        differing = [
+            one
+            for name in sorted(mine.keys() | theirs.keys())
+            for one in _differing(name, "", mine.get(name, _GONE), theirs.get(name, _GONE))
+        ]
+        if differing:
+            found[address] = differing
+    return found
+
+
+def _differing(part: str, path: str, expected: Json, live: Json) -> Iterator[Altered]:
+    if expected == live:
+        return
+    if isinstance(expected, dict) and isinstance(live, dict):
+        for key in sorted(expected.keys() | live.keys()):
+            yield from _differing(part, f"{path}/{key}", expected.get(key), live.get(key))
+    elif isinstance(expected, list) and isinstance(live, list) and len(expected) == len(live):
+        for number, (one, other) in enumerate(zip(expected, live, strict=True)):
+            yield from _differing(part, f"{path}/{number}", one, other)
+    else:
+        yield Altered(part, path, expected, live)
+
+
+def suffix(found: list[Altered]) -> str:
+    """What drift adds to a version."""
+    text = json.dumps([list(one) for one in found], sort_keys=True)
+    return "+" + blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+# where a field of Envoy's comes from: its path in the part -> the field of the spec
+_FIELDS: Final = (
+    (r"/route/timeout", "timeout"),
+    (r"/route/retry_policy/num_retries", "retry.attempts"),
+    (r"/route/retry_policy/per_try_timeout", "retry.perTryTimeout"),
+    (r"/route/retry_policy.*", "retry"),
+    (r"/route/(weighted_clusters|cluster).*", "destinations"),
+    (r"/match.*", "match"),
+    (r"/lb_policy", "loadBalancer"),
+    (r"/outlier_detection/consecutive_5xx", "circuitBreaker.failureThreshold"),
+    (r"/outlier_detection/base_ejection_time", "circuitBreaker.openFor"),
+    (r"/outlier_detection/max_ejection_percent", "circuitBreaker.maxEjectionPercent"),
+    (r"/circuit_breakers/thresholds/0/max_connections", "circuitBreaker.maxConnections"),
+    (r"/circuit_breakers/thresholds/0/max_pending_requests", "circuitBreaker.maxPending"),
+    (r"/circuit_breakers/thresholds/0/max_requests", "circuitBreaker.maxRequests"),
+    (r"/circuit_breakers/thresholds/0/max_retries", "circuitBreaker.maxRetries"),
+    (r"/(outlier_detection|circuit_breakers).*", "circuitBreaker"),
+    (r"/health_checks.*", "healthCheck"),
+    (r"/address/.*", "listen"),
+    (r"/endpoints.*", "destinations"),
+    (r".*", "destinations"),
+)
+_WEIGHT: Final = re.compile(r"/route/weighted_clusters/clusters/(\d+)/weight")
+
+
+def overlay(body: Body, found: list[Altered]) -> Body:
+    """The body as the live files have it: each field that differs written over.
+
+    A number or a text that the spec has too is given as it is; for what has no such form the
+    field's value tells file, place and what stands there.
+    """
+    made: Body = deepcopy(body)
+    for one in found:
+        weight = _WEIGHT.fullmatch(one.path)
+        if weight is not None and _set_weight(made, int(weight.group(1)), one.live):
+            continue
+        field = next(name for pattern, name in _FIELDS if re.fullmatch(pattern, one.path))
+        head, _, last = field.partition(".")
+        spec = made["spec"]
+        if last and isinstance(spec.get(head), dict) and isinstance(one.live, str | int | float):
+            spec[head] = {**spec[head], last: one.live}
+        elif field == "timeout" and isinstance(one.live, str):
+            spec[field] = one.live
+        else:
+            spec[head] = f"{one.part}{one.path}: {canonical(one.live)}"
+    return made
+
+
+def _set_weight(body: Body, index: int, weight: Json) -> bool:
+    destinations = body["spec"].get("destinations")
+    split = (body["spec"].get("trafficSplit") or {}).get("mode")
+    if split or not isinstance(destinations, list) or index >= len(destinations):
+        return False
+    destinations[index] = {**destinations[index], "weight": weight}
+    return True

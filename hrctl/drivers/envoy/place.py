@@ -1,0 +1,207 @@
+"""Where an instance keeps its files, and how its Envoy is asked.
+
+embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
+    bootstrap.json                    Envoy's own configuration
+    xds/                              what it subscribes to, see `snapshot`
+    envoy.db, files.json              our bodies, and the digest of each file as we wrote it
+    logs/envoy.log
+external: <configDir>/                the same but for supervisord's files; Envoy runs elsewhere
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Context
+from hrctl.drivers.envoy.names import socket_address
+from hrctl.drivers.envoy.snapshot import CDS, LDS, Files, Settings, response
+from hrctl.drivers.supervisor.folders import Folders
+from hrctl.model.values import Json
+
+BOOTSTRAP: Final = "bootstrap.json"
+_DIGESTS: Final = "files.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folders of one instance. Nothing is created by making this."""
+
+    home: Path
+    settings: Settings
+    admin: str
+    folders: Folders | None = None  # of the embedded supervisord
+
+    @classmethod
+    def of(cls, config: Mapping[str, Json], context: Context) -> Place:
+        """From the instance's block and surroundings; relative paths start at the project."""
+        listen = str(config.get("listen") or Settings.__dataclass_fields__["listen"].default)
+        traces = config.get("traces")
+        if config.get("mode", "embedded") == "embedded":
+            folders = Folders.of({"mode": "embedded"}, context)
+            settings = Settings(folders.run / "xds", listen, traces)
+            return cls(folders.run, settings, admin_socket(folders), folders)
+        home = context.root / Path(config["configDir"]).expanduser()
+        admin = str(config["admin"])
+        if "/" in admin:
+            admin = str(context.root / Path(admin).expanduser())
+        return cls(home, Settings(home / "xds", listen, traces), admin)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the Envoy is hrctl's own."""
+        return self.folders is not None
+
+    @property
+    def store(self) -> Path:
+        """The file that holds the bodies."""
+        return self.home / "envoy.db"
+
+    @property
+    def log(self) -> Path:
+        """What the embedded Envoy writes."""
+        return self.home / "logs" / "envoy.log"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Alone among threads and processes; `make` comes first."""
+        descriptor = os.open(self.home / "xds.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def make(self) -> None:
+        """Create what is missing: folders, empty lists, and the bootstrap.
+
+        Raises:
+            HrctlError: HR083, where that cannot be.
+        """
+        try:
+            if self.folders is not None:
+                self.folders.make()
+            self.settings.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._write(self.home / BOOTSTRAP, json.dumps(self.bootstrap(), indent=2).encode())
+            with self.lock():
+                for path in (LDS, CDS):
+                    if not (self.settings.folder / path).exists():
+                        self.put({path: response([])})
+        except OSError as error:
+            raise cannot_write(error) from error
+
+    def bootstrap(self) -> dict[str, Json]:
+        """What an Envoy is started with, to follow the files here."""
+        pipe = {"pipe": {"path": self.admin, "mode": 0o600}}
+        address = pipe if self.admin.startswith("/") else socket_address(self.admin)
+        return {
+            "node": {"id": "hrctl", "cluster": "hrctl"},
+            "admin": {"address": address},
+            "dynamic_resources": {
+                "lds_config": self.settings.source(LDS),
+                "cds_config": self.settings.source(CDS),
+            },
+            # what is not said elsewhere counts for all clusters
+            "layered_runtime": {
+                "layers": [
+                    {
+                        "name": "hrctl",
+                        "static_layer": {"upstream": {"healthy_panic_threshold": 0}},
+                    }
+                ]
+            },
+        }
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def present(self) -> Files:
+        """Every file that is there."""
+        top = self.settings.folder
+        found = {}
+        for path in sorted(top.glob("*ds/**/*.json")):
+            with suppress(FileNotFoundError):
+                found[str(path.relative_to(top))] = path.read_bytes()
+        return found
+
+    def put(self, files: Mapping[str, bytes | None]) -> None:
+        """Replace files by renaming; None removes one, with its folder.
+
+        Raises:
+            OSError: where that cannot be.
+        """
+        top = self.settings.folder
+        written = {path: data for path, data in files.items() if data is not None}
+        temporary = {path: _beside(top / path) for path in written}
+        try:  # a full disk is met before anything is replaced
+            for path, data in written.items():
+                (top / path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                temporary[path].write_bytes(data)
+            for path in written:
+                temporary[path].replace(top / path)
+        except OSError:
+            for one in temporary.values():
+                one.unlink(missing_ok=True)
+            raise
+        for path in files.keys() - written.keys():
+            (top / path).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else's file is in it
+                (top / path).parent.rmdir()
+
+    def _write(self, place: Path, data: bytes) -> None:
+        temporary = _beside(place)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(place)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each file as it was last written by us."""
+        try:
+            found = json.loads((self.home / _DIGESTS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def note(self, files: Files) -> None:
+        """Note what was written."""
+        digests = {path: digest(data) for path, data in files.items()}
+        self._write(self.home / _DIGESTS, json.dumps(digests).encode())
+
+    def altered(self) -> set[str]:
+        """Files that are not as we wrote them: edited, gone, or of somebody else."""
+        noted = self.digests()
+        now = {path: digest(data) for path, data in self.present().items()}
+        return {path for path, _ in noted.items() ^ now.items()}
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{os.getpid()}")
+
+
+def admin_socket(folders: Folders) -> str:
+    """Beside the socket of supervisord, which has a path that is short enough."""
+    return str(folders.socket().with_suffix(".admin"))
+
+
+def digest(data: bytes) -> str:
+    """Stands for what a file holds."""
+    return blake2b(data, digest_size=12).hexdigest()
+
+
+def cannot_write(error: OSError) -> HrctlError:
+    """HR083, for a file of ours that cannot be written."""
+    return HrctlError.of(
+        "HR083",
+        f"cannot write {error.filename or 'the configuration of Envoy'}: {error.strerror}",
+        hint="make room, or make the folder one that can be written to; Envoy goes on as before",
+    )

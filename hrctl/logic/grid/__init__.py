@@ -1,0 +1,1 @@
+"""The grid: which nodes serve, and which of them a key or a request goes to."""

@@ -1,0 +1,86 @@
+"""The order in which the matches of several routes are tried: the most specific one first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from hrctl.model.values import Json
+
+Spec = Mapping[str, Json]
+
+_KINDS: Final = {"exact": 0, "regex": 1, "prefix": 2}
+
+
+class Entry(NamedTuple):
+    """One match of one route: what is tried as a whole. `match` is empty where all fit."""
+
+    address: str
+    number: int
+    match: Mapping[str, Any]
+
+
+def entries(routes: Mapping[str, Spec]) -> list[Entry]:
+    """Every match of the routes, in the order in which they are tried.
+
+    Exact paths come before regular expressions, those before prefixes; the longer path before the
+    shorter one; more conditions (a method, headers) before fewer. What is equal in all that is
+    tried in the order of addresses.
+
+    Args:
+        routes: specs by address, all of one listener and host.
+    """
+    found = [
+        Entry(address, index, match)
+        for address, spec in routes.items()
+        for index, match in enumerate(spec.get("match") or ({},))
+    ]
+    return sorted(found, key=_key)
+
+
+def _key(entry: Entry) -> tuple[int, int, int, str, int]:
+    path = entry.match.get("path") or {}
+    kind = next((one for one in _KINDS if path.get(one) is not None), "prefix")
+    conditions = len(entry.match.get("headers") or {}) + bool(entry.match.get("method"))
+    length = len(path.get(kind) or "")
+    return _KINDS[kind], -length, -conditions, entry.address, entry.number
+
+
+def hosts(spec: Spec) -> list[str]:
+    """The host names of a route; any is ``*``."""
+    return list(spec.get("hosts") or ["*"])
+
+
+def by_host(routes: Mapping[str, Spec]) -> dict[str, dict[str, Spec]]:
+    """Host name -> the routes of one listener that ask for it."""
+    found: dict[str, dict[str, Spec]] = {}
+    for address, spec in sorted(routes.items()):
+        for host in hosts(spec):
+            found.setdefault(host, {})[address] = spec
+    return found
+
+
+def shares(spec: Spec) -> list[float]:
+    """The weight of each destination for requests that no header or cookie rule leads away.
+
+    A PERCENTAGE split gives each subset its part, which its destinations share by their weights.
+    """
+    destinations = spec["destinations"]
+    split = spec.get("trafficSplit") or {}
+    if split.get("mode", "PERCENTAGE") != "PERCENTAGE" or not split:
+        return [float(one.get("weight", 1)) for one in destinations]
+    parts: dict[str, float] = {}
+    for rule in split["rules"]:
+        parts[rule["subset"]] = parts.get(rule["subset"], 0.0) + float(rule["percentage"])
+    return [_share(one, destinations, parts) for one in destinations]
+
+
+def _share(
+    one: Mapping[str, Any], destinations: Iterable[Mapping[str, Any]], parts: Mapping[str, float]
+) -> float:
+    subset = str(one.get("subset"))
+    together = [each for each in destinations if str(each.get("subset")) == subset]
+    total = sum(each.get("weight", 1) for each in together)
+    if subset not in parts or not total:
+        return 0.0
+    return float(parts[subset] * one.get("weight", 1) / total)

@@ -1,0 +1,71 @@
+"""The conformance tests, against a real Envoy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from hrctl.drivers.api import Driver
+from hrctl.drivers.contract import DriverContract, context_for
+from hrctl.drivers.envoy import EnvoyDriver
+from hrctl.drivers.envoy.snapshot import rds
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json, merge
+from tests.drivers.envoy.conftest import Mesh, node_body, route_body
+
+
+class TestEnvoy(DriverContract):
+    many: ClassVar[int] = 40
+    mesh: Mesh
+
+    @pytest.fixture(autouse=True)
+    def _envoy(self, mesh: Mesh) -> Iterator[None]:
+        self.mesh = mesh
+        yield
+        for owner in ("contract", "another"):
+            driver = self.make_driver(owner)
+            with driver:
+                mesh.put({one.address: None for one in driver.scan()})
+
+    def make_driver(self, project: str = "contract") -> EnvoyDriver:
+        context = self.mesh.driver.context
+        return EnvoyDriver({}, context_for(context.root, project, context.instance))
+
+    def sample_body(self, kind: str, n: int) -> Body:
+        labels = {"metadata": {"labels": {"n": str(n)}}}
+        if kind == "Node":
+            made: Body = {
+                **node_body(address=f"127.0.0.1:{20000 + n}", drainTimeout="1s"),
+                **labels,
+            }
+            return made
+        made = route_body(
+            listen=self.mesh.listen,
+            hosts=[f"h{n}.example"],
+            timeout="5s",
+            destinations=[{"address": "127.0.0.1:20001", "weight": 1, "subset": "v1"}],
+        )
+        return {**made, **labels}
+
+    def changed_body(self, body: Body) -> Body:
+        change = {"weight": 7} if "address" in body["spec"] else {"timeout": "9s"}
+        result: Body = merge(body, {"spec": change})
+        return result
+
+    def tamper(self, address: Address) -> None:
+        assert address.kind == "Route"
+        path: Path = self.mesh.driver.place.settings.folder / rds(self.mesh.listen)
+        path.write_text(
+            path.read_text("utf-8").replace('"timeout":"5s"', '"timeout":"6s"'), "utf-8"
+        )
+
+    def with_secret(self, body: Body, reference: Json) -> Body:
+        result: Body = merge(body, {"metadata": {"annotations": {"token": reference}}})
+        return result
+
+    def a_kind(self, driver: Driver) -> str:
+        assert "Route" in driver.kinds
+        return "Route"

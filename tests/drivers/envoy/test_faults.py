@@ -1,0 +1,256 @@
+"""What goes wrong leaves traffic as it was, and is told with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Context, Result
+from hrctl.drivers.envoy import EnvoyDriver, process
+from hrctl.drivers.envoy.snapshot import CDS, LDS, rds, response
+from hrctl.model.address import Address
+from tests.drivers.envoy.conftest import Mesh, eventually, node_body, route_body
+from tests.drivers.supervisor.conftest import free_ports
+
+if TYPE_CHECKING:
+    from hrctl.drivers.api import Outcome
+
+WEB = "acme/shop:Route/web"
+
+
+def code(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def test_what_envoy_refuses_changes_nothing_else(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    bad = route_body(
+        listen=mesh.listen,
+        match=[{"path": {"regex": "(unclosed"}}],
+        destinations=[mesh.to("v2")],
+    )
+    good = route_body(
+        listen=mesh.listen, match=[{"path": {"prefix": "/v2"}}], destinations=[mesh.to("v2")]
+    )
+    found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
+    assert found["acme/shop:Route/good"].result is Result.DONE
+    refused = found["acme/shop:Route/bad"]
+    assert (refused.result, code(refused)) == (Result.FAILED, "HR211")
+    assert refused.error is not None
+    assert "unclosed" in refused.error.summary
+    assert mesh.get("/").body == "v1"
+    assert mesh.get("/v2").body == "v2"
+    assert mesh.version("acme/shop:Route/bad") is None
+
+
+def test_a_rejected_file_is_rolled_back(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should validation ever miss something, Envoy's own refusal is heard."""
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    monkeypatch.setattr(process, "validate", lambda _: None)
+    bad = route_body(
+        listen=mesh.listen,
+        match=[{"path": {"regex": "(unclosed"}}],
+        destinations=[mesh.to("v2")],
+    )
+    found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
+    assert (found.result, code(found)) == (Result.FAILED, "HR211")
+    assert mesh.driver.place.present() == before
+    assert mesh.get("/").body == "v1"
+    mesh.route(destinations=[mesh.to("v2")])
+    assert mesh.get("/").body == "v2"
+
+
+def test_a_taken_port_is_named_with_who_has_it(mesh: Mesh) -> None:
+    with socket.create_server(("127.0.0.1", mesh.port)):
+        body = route_body(listen=mesh.listen, destinations=[mesh.to("v1")])
+        found = mesh.apply({WEB: body})[WEB]
+    assert (found.result, code(found)) == (Result.FAILED, "HR088")
+    assert found.error is not None
+    assert str(mesh.port) in found.error.summary
+    assert f"process {os.getpid()}" in found.error.summary
+
+
+def test_what_envoy_cannot_do_is_refused_by_name(mesh: Mesh) -> None:
+    wanted: dict[str, dict[str, Any]] = {
+        "command": {"healthCheck": {"command": "true"}},
+        "name": {"listen": f"edge.example:{mesh.port}"},
+    }
+    for name, spec in wanted.items():
+        body = route_body(**{"listen": mesh.listen, "destinations": [mesh.to("v1")], **spec})
+        found = mesh.apply({f"acme:Route/{name}": body})[f"acme:Route/{name}"]
+        assert (found.result, code(found)) == (Result.FAILED, "HR212")
+
+
+def test_http_and_tcp_do_not_share_a_listener(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    body = route_body(type="TCP", listen=mesh.listen, destinations=[mesh.to("v2")])
+    found = mesh.apply({"acme:Route/tcp": body})["acme:Route/tcp"]
+    assert (found.result, code(found)) == (Result.FAILED, "HR213")
+    assert mesh.get("/").body == "v1"
+
+
+@pytest.mark.parametrize(
+    ("path", "edit", "field", "value"),
+    [
+        ("rds", ('"timeout":"5s"', '"timeout":"7s"'), "timeout", "7s"),
+        ("rds", ('"weight":90', '"weight":50'), "destinations", None),
+        (CDS, ('"consecutive_5xx":5', '"consecutive_5xx":9'), "circuitBreaker", None),
+        (LDS, ('"port_value":', '"port_value":1'), "listen", None),
+        ("eds", ('"port_value":', '"port_value":1'), "destinations", None),
+    ],
+)
+def test_an_edit_by_hand_is_drift_of_its_field(
+    mesh: Mesh, path: str, edit: tuple[str, str], field: str, value: str | None
+) -> None:
+    old, new = edit
+    mesh.route(
+        destinations=[mesh.to("v1", weight=90), mesh.to("v2", weight=10)],
+        timeout="5s",
+        circuitBreaker={},
+    )
+    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
+    versions = {name: mesh.version(f"acme/shop:Route/{name}") for name in ("web", "other")}
+    applied = mesh.live(WEB)
+    place = mesh.driver.place.settings.folder
+    file = place / {"rds": rds(mesh.listen), "eds": _eds(place, "web-")}.get(path, path)
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    try:
+        assert mesh.version(WEB) != versions["web"]
+        live = mesh.live(WEB)
+        assert {key for key in applied if applied[key] != live[key]} == {field}
+        assert value is None or live[field] == value
+        if old.startswith('"weight"'):
+            assert live["destinations"][0]["weight"] == 50
+        if path in {"rds", CDS, "eds"}:
+            assert mesh.version("acme/shop:Route/other") == versions["other"]
+    finally:
+        mesh.route(destinations=[mesh.to("v1")], timeout="4s")
+    assert mesh.driver.altered() == {}
+
+
+def _eds(place: Path, prefix: str) -> str:
+    (found, *_) = sorted(place.glob(f"eds/{prefix}*/endpoints.json"))
+    return str(found.relative_to(place))
+
+
+def test_a_file_that_is_gone_is_drift(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    version = mesh.version(WEB)
+    (mesh.driver.place.settings.folder / rds(mesh.listen)).unlink()
+    assert mesh.version(WEB) != version
+    mesh.route(destinations=[mesh.to("v1")], timeout="3s")
+    assert mesh.get("/").body == "v1"
+
+
+def test_an_envoy_that_dies_comes_back_with_what_it_had(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    pid = _pid(mesh)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: mesh.driver.admin.answers() and _pid(mesh) != pid, "it is restarted")
+    eventually(lambda: _body(mesh) == "v1", "it answers as before")
+    assert mesh.version(WEB) is not None
+
+
+def _body(mesh: Mesh) -> str | None:
+    try:
+        return mesh.get("/").body
+    except OSError:
+        return None
+
+
+def _pid(mesh: Mesh) -> int:
+    from hrctl.drivers.supervisor.client import Client
+
+    folders = mesh.driver.place.folders
+    assert folders is not None
+    info = Client(folders.socket()).call("getProcessInfo", "envoy:envoy")
+    return int(info["pid"])
+
+
+def test_a_stopped_envoy_is_lost_and_comes_back_with_what_is_applied(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
+    assert mesh.driver.down()
+    assert list(mesh.driver.scan()) == []
+    assert list(mesh.driver.read([Address(WEB)])) == []
+    mesh.route(destinations=[mesh.to("v2")])
+    assert [one.address for one in mesh.driver.scan()] == [WEB]
+    assert mesh.get("/").body == "v2"
+
+
+def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    many = {
+        f"acme:Route/r{number}": route_body(
+            listen=mesh.listen, hosts=[f"h{number}.example"], destinations=[mesh.to("v2")]
+        )
+        for number in range(60)
+    }
+    changes = [mesh.change(address, body) for address, body in many.items()]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # files can grow no further
+    try:
+        from hrctl.drivers.contract import ContractSecrets
+
+        found = list(mesh.driver.apply(changes, ContractSecrets()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {one.result for one in found} == {Result.FAILED}
+    assert {code(one) for one in found} <= {"HR083", "HR106", "HR103"}
+    assert mesh.driver.place.present() == before
+    assert mesh.get("/").body == "v1"
+
+
+# -- an Envoy that is there ------------------------------------------------------------------------
+
+
+def external(root: Path, admin: str) -> EnvoyDriver:
+    config = {"mode": "external", "configDir": str(root / "edge"), "admin": admin}
+    return EnvoyDriver(config, Context("far", "acme", root, root / ".hrctl"))
+
+
+def test_an_envoy_of_ones_own_follows_the_files(tmp_path: Path, mesh: Mesh) -> None:
+    import subprocess
+
+    admin = f"127.0.0.1:{free_ports()}"
+    driver = external(tmp_path, admin)
+    with pytest.raises(HrctlError, match="HR080"):
+        driver.__enter__()  # which has written a bootstrap to start it with
+    bootstrap = tmp_path / "edge" / "bootstrap.json"
+    assert json.loads(bootstrap.read_bytes())["admin"]
+    command = [process.binary(), "-c", str(bootstrap), "--disable-hot-restart", "-l", "error"]
+    running = subprocess.Popen(command)
+    try:
+        eventually(driver.admin.answers, "it answers")
+        with driver:
+            far = Mesh(driver, mesh.backends, free_ports())
+            far.route(destinations=[mesh.to("v1")])
+            assert far.get("/").body == "v1"
+            far.put({WEB: None})
+            assert list(driver.scan()) == []
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def test_what_is_no_envoy_is_not_taken_for_one(tmp_path: Path, mesh: Mesh) -> None:
+    backend = mesh.backend("v1")
+    with pytest.raises(HrctlError, match="no admin interface of Envoy"):
+        external(tmp_path, backend.address).__enter__()
+    place = external(tmp_path, "127.0.0.1:1").place
+    assert place.present() == {LDS: response([]), CDS: response([])}

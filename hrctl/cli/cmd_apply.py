@@ -12,6 +12,7 @@ import typer
 
 from hrctl.cli import options as given
 from hrctl.cli.app import console_of
+from hrctl.cli.approved import Approved, check, read
 from hrctl.cli.confirm import confirm
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
@@ -64,7 +65,9 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
       hrctl apply --yes -o json | jq -c 'select(.event == "change-finished")'
     """
     console = console_of(ctx)
-    limit = given.grade(fail_on)
+    conditions = Conditions(
+        given.grade(fail_on), read(approved) if approved else None, rollback_on_failure
+    )
     with Session(console) as session:
         require_commit(session)
         wanted = PlanOptions(
@@ -81,7 +84,6 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
             allow_updates=allow_updates,
         )
         plan = make_plan(session, wanted) if file is None else _saved(session, file, wanted)
-        conditions = Conditions(limit, approved, rollback_on_failure)
         return carry_out(
             session, plan, "Apply these changes?", yes, parallelism, context, conditions
         )
@@ -129,12 +131,12 @@ class Conditions:
 
     Attributes:
         limit: the grade that the blast radius must stay below.
-        approved: what was approved: a digest, or the name of a file with one.
+        approved: what was approved, and is not asked about again.
         rollback_on_failure: whether a run that fails is undone.
     """
 
     limit: Grade | None = None
-    approved: str | None = None
+    approved: Approved | None = None
     rollback_on_failure: bool = False
 
 
@@ -182,9 +184,7 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
     conditions = conditions or Conditions()
     safety.refuse(plan, safety.too_far(plan, conditions.limit))
     if plan.pending and conditions.approved is not None:
-        from hrctl.cli import approved
-
-        approved.check(plan, approved.read(conditions.approved))
+        check(plan, conditions.approved)
         yes = True
     if plan.pending:
         if session.load().dirty:

@@ -79,7 +79,7 @@ def plan_comment(  # noqa: PLR0913  # a plan, and what stands around it
         *_changes(ours, secrets, destroy=plan.destroy),
         *_drifted(drift, plan.kept, secrets),
         *_pending(plan.base, secrets),
-        _foot(plan),
+        _foot(plan, refused=bool(refused)),
     ]
     return page(parts, max_bytes, command)
 
@@ -252,13 +252,14 @@ def _compared(base: Base) -> str:
     return f"{text}."
 
 
-def _foot(plan: Plan) -> str:
+def _foot(plan: Plan, *, refused: bool) -> str:
     """Where it comes from, and what an approval is bound to."""
     commit = f"Commit {code(plan.commit[:12])}" if plan.commit else "No commit"
     lines = [f"{commit}{', with files that are not committed' if plan.dirty else ''}."]
     if plan.base is not None:
         lines.append(_compared(plan.base))
-    if not plan.complete and not (plan.base and plan.base.declared):
+    declared = plan.base is not None and plan.base.declared
+    if not plan.complete and not declared and not refused:  # those two say more by themselves
         lines.append("The plan is not complete: something was left out, or did not answer.")
     if plan.pending:
         lines.append(f"Approval: `{approval.digest(plan.changes)}`")

@@ -1,6 +1,8 @@
 """Make a picture of Markdown as GitHub shows it in a comment.
 
-    python scripts/picture.py comment.md comment.png
+    python scripts/picture.py comment.md comment.png [--open TEXT]
+
+`--open` unfolds the part whose heading has this text.
 
 The Markdown is rendered by markdown-it-py as GitHub Flavored Markdown with alerts, laid out by a
 stylesheet that looks like GitHub's, and taken in Debian's Chromium (CHROMIUM names another one).
@@ -19,7 +21,7 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 
-WIDTH: Final = 900  # pixels
+WIDTH: Final = 1000  # pixels
 _TIMEOUT: Final = 120  # seconds
 _ALERT: Final = re.compile(
     r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*(.*?)</blockquote>", re.DOTALL
@@ -46,7 +48,8 @@ pre { background: #f6f8fa; border-radius: 6px; padding: 14px; overflow: hidden; 
 pre code { background: none; padding: 0 }
 table { border-collapse: collapse; display: block; overflow: hidden; width: max-content;
   max-width: 100% }
-th, td { border: 1px solid #d1d9e0; padding: 5px 12px; text-align: left }
+th, td { border: 1px solid #d1d9e0; padding: 5px 10px }
+th { text-align: left }
 tr:nth-child(2n) td { background: #f6f8fa }
 summary { cursor: default }
 a { color: #0969da; text-decoration: none }
@@ -67,8 +70,14 @@ _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><ti
 """
 
 
-def html(markdown: str) -> str:
+def html(markdown: str, unfold: str | None = None) -> str:
     """The whole page; HTML in the Markdown counts, as on GitHub, where hrctl folds with it."""
+    if unfold is not None:
+        before, heading, after = markdown.partition(f"{unfold}</code>")
+        start = before.rfind("<details>")
+        if not heading or start < 0:
+            raise ValueError(f"nothing is folded under '{unfold}'")
+        markdown = f"{before[:start]}<details open>{before[start + 9 :]}{heading}{after}"
     renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     body = _ALERT.sub(_alert, renderer.render(markdown))
     return _PAGE.format(style=_STYLE, body=body)
@@ -131,5 +140,6 @@ def _chromium(  # noqa: PLR0913, PLR0917  # what a browser is told
 
 
 if __name__ == "__main__":
-    source, target = map(Path, sys.argv[1:])
-    take(html(source.read_text("utf-8")), target)
+    source, target, *more = sys.argv[1:]
+    unfolded = more[1] if more[:1] == ["--open"] else None
+    take(html(Path(source).read_text("utf-8"), unfolded), Path(target))

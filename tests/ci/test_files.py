@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.ci.conftest import BOT, GITLAB_BOT, Forge
 from tests.ci.runner import EXAMPLES, ROOT, Runner, drift_by_hand, edit, git, new_project, read
@@ -245,3 +248,66 @@ def test_the_script(branch: Path, environ: dict[str, str]) -> None:
     code, output = run("aply")
     assert code == 64
     assert "hrctl-ci.sh plan BASE" in output
+
+
+HOSTILE = [
+    "</code></td></tr></table><script>alert(1)</script>",
+    "`` ` ``` <img src=x onerror=alert(1)>",
+    "a | b | c",
+    "%0A::error file=x::injected",
+    "\n::error file=hrctl.yaml,line=1::injected",
+    "::add-mask::x",
+    "\x1b[2J\x1b]0;title\x07",
+    "<!-- hrctl:plan:acme --> @everyone #1 https://evil.example",
+    "$(touch pwned) `touch pwned` ; touch pwned",
+]
+
+
+OURS = re.compile(
+    r"::(notice|warning) (file=h?\w+\.yaml,line=\d+|title=(HR283|hrctl plan%3A))|::(end)?group::"
+    r"|::stop-commands::[0-9a-f]{64}$|::[0-9a-f]{64}::$"
+)
+
+
+def test_a_value_of_the_users_acts_nowhere(
+    branch: Path, forge: Forge, github: dict[str, str], tmp_path: Path
+) -> None:
+    for number, value in enumerate(HOSTILE):
+        document = {
+            "apiVersion": "hrctl.dev/v1",
+            "kind": "Service",
+            "metadata": {"name": f"h{number}", "annotations": {"note": value}},
+            "spec": {"type": "API", "command": "serve", "env": {"VALUE": value}},
+        }
+        (branch / f"h{number}.yaml").write_text(json.dumps(document))
+    git(branch, github, "add", "-A")
+    git(branch, github, "commit", "-qm", HOSTILE[0] + HOSTILE[-1])
+    done = Runner(branch, {**github, "GITHUB_BASE_REF": "main"}, VALUES).steps(workflow("plan"))
+    assert done.code == 0, done.output
+    commands = [line for line in map(str.strip, done.output.splitlines()) if line[:2] == "::"]
+    assert len(commands) > len(HOSTILE)
+    assert [line for line in commands if not OURS.match(line)] == []
+    assert "\x1b" not in done.output
+    (body,) = forge.bodies(5)
+    assert "\x1b" not in body
+    tags = Tags()
+    tags.feed(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
+    assert tags.seen <= TAGS
+    assert not list(branch.rglob("pwned"))
+    assert not list(tmp_path.rglob("pwned"))
+
+
+# What hrctl's own Markdown is made of.
+_TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+TAGS = {"p", "h3", "h4", "strong", "code", "pre", "details", "summary", "br", "blockquote", *_TABLE}
+
+
+class Tags(HTMLParser):
+    """Which elements a page has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
+        self.seen.add(tag)

@@ -102,6 +102,15 @@ run "hrctl apply --yes"
 run "hrctl drift"
 run "python3 services/customer.py teapot"
 
+step "7. A feature flag, which checkout asks through OpenFeature, is flipped while it runs"
+run "hrctl flag evaluate shop/dev:express --user ann --explain --live"
+run "python3 services/customer.py teapot 1 ann | grep delivery"
+run "hrctl flag disable shop/dev:express --commit --apply --yes"
+run "for i in \$(seq 40); do python3 services/customer.py teapot 1 ann | grep delivery.*standard \\
+    && break; sleep 0.25; done" # the provider looks at the file twice a second
+python3 services/customer.py teapot 1 ann | grep -q 'delivery.*standard'
+run "hrctl flag rollout shop/prod:express 50 --commit --apply --yes"
+
 cat <<END
 
 ${strong}== The shop is open at http://127.0.0.1:18080, its project is demo/storefront${plain}

@@ -113,6 +113,7 @@ def test_an_order_goes_through_four_services(shop: Shop) -> None:
             "quantity": 2,
             "total": "78.00 EUR",
             "charge": "charge-1",
+            "delivery": "standard",
         },
     )
 
@@ -176,3 +177,55 @@ def test_the_customer_orders_and_is_refused(shop: Shop) -> None:
     assert json.loads(customer("assam", "2").stdout)["total"] == "23.00 EUR"
     refused = customer("boat")
     assert (refused.returncode, refused.stderr) == (1, "404: the shop sells no 'boat'\n")
+
+
+def _flags(path: Path, state: str) -> None:
+    """The file that hrctl writes, replaced by rename."""
+    flag = {"state": state, "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"flags": {"express": flag}}))
+    draft.replace(path)
+
+
+def test_checkout_asks_its_flag_through_openfeature(tmp_path: Path) -> None:
+    file = tmp_path / "flags.json"
+    _flags(file, "ENABLED")
+    ports = {name: _free_port() for name in ("catalog", "checkout", "payments")}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    settings: dict[str, dict[str, str]] = {
+        "catalog": {"CURRENCY": "EUR", "PAGE_SIZE": "3"},
+        "payments": {"LIMIT_CENTS": "20000", "PROVIDER": "sandbox", "PROVIDER_KEY": "none"},
+        "checkout": {
+            "CATALOG_URL": urls["catalog"],
+            "PAYMENTS_URL": urls["payments"],
+            "MAX_QUANTITY": "5",
+            "FLAGS_FILE": str(file),
+        },
+    }
+    order = {"sku": "teapot", "quantity": 1, "customer": "ann"}
+
+    def until(wanted: str) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            status, said = _get(f"{urls['checkout']}/orders", order)
+            assert status == 200
+            if said["delivery"] == wanted:
+                return
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
+    processes = [
+        _start(f"{name}.py", PORT=str(ports[name]), **given) for name, given in settings.items()
+    ]
+    try:
+        for url in urls.values():
+            _await_health(url)
+        until("express")
+        _flags(file, "DISABLED")
+        until("standard")
+        _flags(file, "ENABLED")
+        until("express")
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)

@@ -2,6 +2,7 @@
 
 python3 services/customer.py                  looks around
 python3 services/customer.py teapot 2         orders two teapots
+python3 services/customer.py teapot 2 ann     orders them as ann
 STOREFRONT_URL=... python3 services/customer.py    another shop than the one at port 18080
 """
 
@@ -22,7 +23,9 @@ def main(arguments: list[str]) -> int:
             answer = call(f"{url}/")
         else:
             quantity = int(arguments[1]) if arguments[1:] else 1
-            answer = call(f"{url}/orders", {"sku": arguments[0], "quantity": quantity})
+            customer = arguments[2] if arguments[2:] else "guest"
+            order = {"sku": arguments[0], "quantity": quantity, "customer": customer}
+            answer = call(f"{url}/orders", order)
     except ProblemError as problem:
         sys.stderr.write(f"{problem.status}: {problem}\n")
         return 1

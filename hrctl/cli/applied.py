@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from hrctl.ledger.api import ChangeRecord, Ledger, RunRecord
 from hrctl.model.address import Address
@@ -23,7 +24,7 @@ class Applied:
     def __init__(self, ledger: Ledger, past: Past, steps: Sequence[Step]) -> None:
         self._ledger = ledger
         self._log = past.log
-        self._steps = [(step, keys_of(step)) for step in steps]
+        self._steps = steps
         self._runs: dict[Address, list[tuple[RunRecord, ChangeRecord]]] = {}
         self._last: dict[str, Mapping[Key, str]] = {}
 
@@ -46,15 +47,19 @@ class Applied:
             self._runs[address] = list(self._ledger.applied(address))
         return self._runs[address]
 
+    @cached_property
+    def _changed(self) -> list[tuple[str, list[Key]]]:
+        return [(step.commit.id, keys_of(step)) for step in self._steps]
+
     def _setters(self, commit: str) -> Mapping[Key, str]:
         """Which commit set each field last, at a commit."""
         if commit not in self._last:
             reached = _ancestors(self._log, commit)
             found: dict[Key, str] = {}
-            for step, keys in self._steps:
-                if step.commit.id in reached:
+            for one, keys in self._changed:
+                if one in reached:
                     for key in keys:
-                        found.setdefault(key, step.commit.id)
+                        found.setdefault(key, one)
             self._last[commit] = found
         return self._last[commit]
 

@@ -100,6 +100,7 @@ def open_past(session: Session, revision: str = "HEAD") -> Iterator[Past]:
     from hrctl.source.log import LogReader
 
     reader = LogReader(session.project.root, revision, session.project.manifests)
+    from hrctl.source import parse  # noqa: F401 - while git is at work
     from hrctl.source.blobs import Blobs
     from hrctl.source.manifests import Manifests
     from hrctl.source.past import Past
@@ -219,8 +220,8 @@ class _Lines:
         version = moment.step.new
         origin = ""
         if version is not None and one.new is not ABSENT:
-            span = version.origin(one.path)
-            if span is not None and span.path != version.path:
+            span = version.foreign_origin(one.path)
+            if span is not None:
                 origin = f"from {span.path}:{span.line}"
 
         def default(diff: FieldDiff, side: str) -> Json | Absent:

@@ -14,7 +14,7 @@ from typing import Final
 
 from hrctl.diagnostics import Span
 from hrctl.model.address import Address
-from hrctl.model.assemble import merged
+from hrctl.model.assemble import last_word, merged
 from hrctl.model.document import Document, Place
 from hrctl.model.fields import Key, Leaf, leaves
 from hrctl.model.registry import REGISTRY_FILE, Record
@@ -122,11 +122,13 @@ class Version:
         record, index = self.tree.where(self.address)
         return self.tree.moved_from(record, index) if index in record.moves else None
 
-    def origin(self, path: str) -> Span | None:
-        """Where the value at a field path was written (None: nowhere)."""
+    def foreign_origin(self, path: str) -> Span | None:
+        """Where the value at a field path was written, if not in the file of its document."""
         if path == "/driver":
             return None
-        return self.tree.origin(self.address, path)
+        record, index = self.tree.where(self.address)
+        place, within, _ = last_word(self.tree, record, index, path)
+        return None if place.path == self.path else self.tree.locate(place, within)
 
 
 class Past:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from hrctl.cli.app import console_of
-from hrctl.cli.cmd_history import Field, Resource, commit_json, open_past, short_time
+from hrctl.cli.cmd_history import Field, Resource, short_time
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
@@ -50,25 +50,36 @@ def blame(ctx: typer.Context, address: Resource, field: Field = None) -> int:
       hrctl blame acme/shop/prod:Service/api env
       hrctl blame acme/shop/prod:Service/api -o json
     """
-    from hrctl.cli.cmd_explain import require_declared
+    from hrctl.source.log import LogReader
 
     console = console_of(ctx)
     wanted = Address.parse(address)
-    with Session(console) as session, open_past(session) as past:
-        tree = session.tree()
-        require_declared(tree, wanted)
-        lines = _lines(session, past, tree, wanted)
-        if field is not None:
-            from hrctl.cli.render.versions import is_within
+    with Session(console) as session:
+        reader = LogReader(session.project.root, "HEAD", session.project.manifests)
+        from hrctl.cli.tracing import open_past
 
-            lines = [one for one in lines if is_within(one.key, field)]
-            if not lines:
-                raise HrctlError.of("HR147", f"{wanted} has no field '{field}'")
-        if console.json_output:
-            console.json(_as_json(past, wanted, lines))
-        else:
-            console.lines(_text(console, wanted, lines))
-            _tell_limits(console, past, lines)
+        with open_past(session, reader) as past:
+            return _blame(session, past, wanted, field)
+
+
+def _blame(session: Session, past: Past, wanted: Address, field: str | None) -> int:
+    from hrctl.cli.cmd_explain import require_declared
+
+    console = session.console
+    tree = session.tree()
+    require_declared(tree, wanted)
+    lines = _lines(session, past, tree, wanted)
+    if field is not None:
+        from hrctl.cli.render.versions import is_within
+
+        lines = [one for one in lines if is_within(one.key, field)]
+        if not lines:
+            raise HrctlError.of("HR147", f"{wanted} has no field '{field}'")
+    if console.json_output:
+        console.json(_as_json(past, wanted, lines))
+    else:
+        console.lines(_text(console, wanted, lines))
+        _tell_limits(console, past, lines)
     return Exit.DONE
 
 
@@ -187,6 +198,7 @@ def _tell_limits(console: Console, past: Past, lines: Sequence[Line]) -> None:
 def _as_json(past: Past, address: Address, lines: Sequence[Line]) -> dict[str, Any]:
     from hrctl.cli.render.values import Secrets
     from hrctl.cli.render.versions import dotted, visible
+    from hrctl.cli.tracing import commit_json
 
     secrets = Secrets()
     values = []

@@ -144,7 +144,7 @@ def _texts_of(
     session: Session, address: Address, goal: Goal, manifests: Manifests
 ) -> dict[str, str | None]:
     """The files of one resource, with its documents as they were."""
-    from hrctl.cli.cmd_history import unknown
+    from hrctl.cli.tracing import unknown
     from hrctl.source.lineage import steps
     from hrctl.source.log import LogReader
     from hrctl.source.past import Past

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Self
 
 from hrctl.cli.console import Console
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity, Span
-from hrctl.drivers.api import Driver
-from hrctl.ledger.api import Ledger
-from hrctl.source import load, project
+from hrctl.source import project
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hrctl.cli.schedule import Schedules
+    from hrctl.drivers.api import Driver
+    from hrctl.ledger.api import Ledger
     from hrctl.model.address import Address
     from hrctl.model.tree import Tree
     from hrctl.secrets.opener import Opener
+    from hrctl.source.load import Loaded
 
 LOCAL = "local"
 
@@ -40,7 +41,7 @@ class Session:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._open = ExitStack()
-        self._loaded: dict[str | None, load.Loaded] = {}
+        self._loaded: dict[str | None, Loaded] = {}
         self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
         self._schedules: dict[str | None, Schedules] = {}
@@ -60,10 +61,12 @@ class Session:
         """
         return project.find(Path.cwd())
 
-    def load(self, revision: str | None = None) -> load.Loaded:
+    def load(self, revision: str | None = None) -> Loaded:
         """The tree with all diagnostics, of the files here or of a commit; read once."""
         if revision not in self._loaded:
-            self._loaded[revision] = self._open.enter_context(load.load(self.project, revision))
+            from hrctl.source.load import load
+
+            self._loaded[revision] = self._open.enter_context(load(self.project, revision))
         return self._loaded[revision]
 
     def tree(self, revision: str | None = None) -> Tree:
@@ -85,7 +88,9 @@ class Session:
 
     def read_line(self, span: Span) -> str | None:
         """The line of a manifest, for a caret."""
-        return load.read_line(self.project, span)
+        from hrctl.source.load import read_line
+
+        return read_line(self.project, span)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -195,6 +200,8 @@ class Session:
 def source_line(span: Span) -> str | None:
     """The line of a manifest of the project around here; None where there is no such."""
     try:
-        return load.read_line(project.find(Path.cwd()), span)
+        from hrctl.source.load import read_line
+
+        return read_line(project.find(Path.cwd()), span)
     except HrctlError:
         return None  # what is told right now may well be that there is no project

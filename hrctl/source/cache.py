@@ -6,6 +6,7 @@ carries a checksum of its payload, so that a flipped bit is a miss and never a w
 
     files       blob id of git -> the documents of a file
     specs       digest of a resource -> its complete spec
+    answers     digest of a question about commits -> what was answered
     records     path of a registry -> key, and what its documents come to;
                 likewise hrctl.yaml -> the checked project
 """
@@ -23,17 +24,21 @@ import msgpack
 
 from hrctl import __version__
 
-FORMAT: Final = f"{__version__}/7"
+FORMAT: Final = f"{__version__}/8"
 _SUM: Final = 8
 _LOOKUP: Final = 500  # variables in one statement
 _KEEP: Final = 4  # rows kept for each one in use, for branches that are switched to and fro
 _SLACK: Final = 2000
+_ANSWERS: Final = 100
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS format (version TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (blob TEXT PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS specs (digest TEXT PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (
+    number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, row BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS records (
     name TEXT PRIMARY KEY, key TEXT NOT NULL, row BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -97,6 +102,7 @@ class Cache:
             if found != (FORMAT,):
                 connection.executescript(
                     "DELETE FROM format; DELETE FROM files; DELETE FROM records; DELETE FROM specs;"
+                    " DELETE FROM answers;"
                 )
                 connection.execute("INSERT INTO format VALUES (?)", (FORMAT,))
         except sqlite3.Error:
@@ -145,6 +151,27 @@ class Cache:
         """The complete spec of a resource with this digest (None: not known)."""
         found = self._query("SELECT row FROM specs WHERE digest = ?", (digest,))
         return unpack(found[0][0]) if found else None
+
+    def answer(self, key: str) -> Any:
+        """What was answered to a question (None: not known)."""
+        found = self._query("SELECT row FROM answers WHERE key = ?", (key,))
+        return unpack(found[0][0]) if found else None
+
+    def store_answer(self, key: str, value: Any) -> None:
+        """Keep an answer; of many only the latest stay."""
+        if self._connection is None:
+            return
+        try:
+            with self._transaction() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO answers (key, row) VALUES (?, ?)", (key, pack(value))
+                )
+                connection.execute(
+                    "DELETE FROM answers WHERE number <= (SELECT max(number) FROM answers) - ?",
+                    (_ANSWERS,),
+                )
+        except sqlite3.Error as error:
+            self._give_up(error)
 
     def store_specs(self, specs: Iterable[tuple[str, bytes]], in_use: int) -> None:
         """Keep packed specs; all are dropped where there are many more than `in_use`."""

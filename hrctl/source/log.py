@@ -123,6 +123,17 @@ class LogReader:
             yield current
 
 
+def question(root: Path, within: str, revision: str) -> list[str]:
+    """What an answer about the commits up to a revision depends on: the commit comes first.
+
+    Raises:
+        HrctlError: HR062 outside git, HR063 to HR065 where the revision is not there.
+    """
+    top = toplevel(root)
+    ends = sorted(_shallow(root))
+    return [git.resolve(root, revision), root.relative_to(top).as_posix(), within, *ends]
+
+
 def is_manifest(path: str) -> bool:
     """Whether a path below the project's root may be a file of manifests."""
     return (

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import generate
+from tests.bench import generate, versions
 from tests.bench.measure import Run, median, once, paired
 
 HERE = Path(__file__).parent
@@ -242,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of every size")
     parser.add_argument("--no-terraform", action="store_true", help="do not run terraform")
-    parser.add_argument("--only", default="", help="rows: startup,quickstart,1k,10k,100k")
+    parser.add_argument("--only", default="", help="rows: startup,quickstart,1k,10k,history,...")
     parser.add_argument("--keep", type=Path, help="a folder for the trees, which stays")
     given = parser.parse_args()
     scale = 10 if given.quick else 1
@@ -256,6 +256,10 @@ def main() -> None:
         "quickstart": lambda: quickstart(table, folder),
         "10k": lambda: ten_thousand(table, folder, terraform, 10_000 // scale),
         "1k": lambda: thousand(table, folder, terraform, 1_000 // scale),
+        "history": lambda: versions.history(
+            table, folder, HRCTL, (10_000 // scale, 2_000 // scale)
+        ),
+        "diff": lambda: versions.diff(table, folder, HRCTL, 100_000 // scale),
         "100k": lambda: hundred_thousand(table, folder, 100_000 // scale),
     }
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from hrctl.cli.render.style import Paint
 from hrctl.cli.render.values import Secrets, columns, elide, elide_left, elide_pair, pad, show
 from hrctl.model.fields import ORDER, FieldDiff, Key
 from hrctl.model.kinds import kind
-from hrctl.model.plan import ABSENT, Absent
+from hrctl.model.plan import Absent
 from hrctl.model.values import Body, Json, is_sensitive_reference
 
 _NAMES: Final = 29  # the column where values start, as in a plan
@@ -58,11 +58,6 @@ def visible(value: Json | Absent, secrets: Secrets, *, secret: bool) -> Json:
     return value
 
 
-def no_default(_: FieldDiff, __: str) -> Json | Absent:
-    """Where nothing is known of what holds in place of what is not written."""
-    return ABSENT
-
-
 class FieldLines:
     """Lays out changed fields; secrets are numbered across all of them."""
 
@@ -71,33 +66,11 @@ class FieldLines:
         self.paint = paint
         self.secrets = Secrets()
 
-    def lines(
-        self,
-        one: FieldDiff,
-        *,
-        secret: bool,
-        origin: str = "",
-        default: Callable[[FieldDiff, str], Json | Absent] = no_default,
-    ) -> Iterator[str]:
-        """``replicas   2 -> 3   from shop/registry.yaml:12``, on more lines where it must be."""
-        old = self._side(one.old, one, "old", default, secret=secret)
-        new = self._side(one.new, one, "new", default, secret=secret)
-        yield from self.pair(dotted(one.key), old, new, origin=origin, order=one.is_order)
-
-    def _side(
-        self,
-        value: Json | Absent,
-        one: FieldDiff,
-        side: str,
-        default: Callable[[FieldDiff, str], Json | Absent],
-        *,
-        secret: bool,
-    ) -> str:
-        if isinstance(value, Absent):
-            built_in = default(one, side)
-            if not isinstance(built_in, Absent) and built_in not in (None, [], {}):
-                return f"{show(built_in, self.secrets, sensitive=secret)} (built in)"
-        return show(value, self.secrets, sensitive=secret)
+    def lines(self, one: FieldDiff, *, secret: bool) -> Iterator[str]:
+        """``replicas   2 -> 3``, on more lines where it must be."""
+        old = show(one.old, self.secrets, sensitive=secret)
+        new = show(one.new, self.secrets, sensitive=secret)
+        yield from self.pair(dotted(one.key), old, new, order=one.is_order)
 
     def pair(
         self, name: str, old: str, new: str, *, origin: str = "", order: bool = False

@@ -190,14 +190,16 @@ def rollback(  # noqa: PLR0913 - each option is a parameter
       hrctl config rollback LOG_LEVEL --in shop/prod --to HEAD~3
       hrctl config rollback LOG_LEVEL --config prod:app --to v1.2 --apply
     """
-    from hrctl.cli.cmd_history import open_past
     from hrctl.cli.cmd_rollback import goal_of, require_clean
+    from hrctl.cli.tracing import open_past
+    from hrctl.source.log import LogReader
 
     with Session(console_of(ctx)) as session:
         tree = session.tree()
         address = find.home_of(tree, key, where, config)
         goal = goal_of(session, to)
-        with open_past(session, goal.commit) as past:
+        reader = LogReader(session.project.root, goal.commit, session.project.manifests)
+        with open_past(session, reader) as past:
             version = past.trace(address).get(past.log.tip)
         if version is None:
             raise HrctlError.of("HR194", f"{address} was not declared at {goal.name}")

@@ -63,6 +63,9 @@ run "hrctl validate"
 step "2. What an apply would do; then an apply that does just that"
 run "hrctl plan --out first.plan"
 run "export PAYMENTS_PROVIDER_KEY=only-for-the-demo" # prod's payments refers to it
+refused "hrctl apply first.plan --yes --quiet" # there is an encrypted value, and no key yet
+run "export HRCTL_AGE_IDENTITY_FILE=test-identity.txt" # which everybody has; yours would be private
+run "hrctl secrets list"
 run "hrctl apply first.plan --yes | tail -n 1" # it shows the plan again
 
 step "3. The tree of registries, and a request answered by four real processes"

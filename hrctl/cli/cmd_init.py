@@ -202,6 +202,8 @@ def _write(here: Path, files: dict[Path, bytes]) -> list[Path]:
     for path, data in files.items():
         (here / path).parent.mkdir(parents=True, exist_ok=True)
         (here / path).write_bytes(data)
+        if b"AGE-SECRET-KEY-1" in data:
+            (here / path).chmod(0o600)  # a test identity is kept as a real one would be
     return list(files)
 
 

@@ -28,6 +28,7 @@ MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
 def hrctl(project: Path, *arguments: str, exits: int = 0) -> str:
     environment = os.environ | {
         "PAYMENTS_PROVIDER_KEY": "for-the-test",
+        "HRCTL_AGE_IDENTITY_FILE": str(EXAMPLES / "storefront/test-identity.txt"),
         "GIT_AUTHOR_NAME": "Test",
         "GIT_AUTHOR_EMAIL": "test@example.org",
         "GIT_COMMITTER_NAME": "Test",
@@ -174,6 +175,11 @@ def test_storefront_runs_follows_an_edit_and_is_mended(storefront: tuple[Path, s
     assert json.loads(customer(project, url).stdout)["greeting"] == "Hello from dev"
     assert json.loads(customer(project, url, "teapot", "2").stdout)["total"] == "78.00 EUR"
 
+    (payments,) = hrctl_json(project, "service", "metrics", "payments/dev:payments")
+    environment = Path("/proc", str(payments["pid"]), "environ")
+    if environment.exists():
+        assert b"SIGNING_KEY=template-signing-key-for-tests\0" in environment.read_bytes()
+
     patches = project / "commerce/shop/dev/patches.yaml"
     patches.write_text(patches.read_text().replace("Hello from dev", "The kettle is on"))
     plan = hrctl_json(project, "plan")
@@ -204,6 +210,17 @@ def test_storefront_runs_follows_an_edit_and_is_mended(storefront: tuple[Path, s
     hrctl(project, "apply", "--yes")
     assert json.loads(customer(project, url, "teapot").stdout)["total"] == "39.00 EUR"
     assert hrctl_json(project, "drift")["drift"] == []
+
+
+def test_storefront_holds_secrets_for_a_key_that_everybody_has(tmp_path: Path) -> None:
+    project = initialised(tmp_path / "storefront", "storefront")
+    identity = project / "test-identity.txt"
+    assert identity.read_text().startswith("# TEST IDENTITY. EVERYBODY HAS IT")
+    assert identity.stat().st_mode & 0o077 == 0
+    checked = hrctl(project, "secrets", "check", "--identity", str(identity))
+    assert checked == "4 secrets, all open and where they belong.\n"
+    key = hrctl(project, "secrets", "get", "payments/prod:Config/payments", "SIGNING_KEY")
+    assert key == "prod-signing-key-for-tests"
 
 
 def test_prod_keeps_its_databases(storefront: tuple[Path, str]) -> None:

@@ -57,6 +57,8 @@ def opened(
                 require_place(found, row.place)
             yield row, found
         except HrctlError as error:
+            if error.diagnostics[0].code == "HR176":
+                raise  # it is about the key, and the same for each
             span = tree.locate(row.document, f"{row.pointer}/valueFrom/age")
             first = replace(error.diagnostics[0], span=span, address=row.address)
             yield row, type(error)(first)

@@ -199,7 +199,12 @@ def test_checkout_asks_its_flag_through_openfeature(tmp_path: Path) -> None:
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     settings: dict[str, dict[str, str]] = {
         "catalog": {"CURRENCY": "EUR", "PAGE_SIZE": "3"},
-        "payments": {"LIMIT_CENTS": "20000", "PROVIDER": "sandbox", "PROVIDER_KEY": "none"},
+        "payments": {
+            "LIMIT_CENTS": "20000",
+            "PROVIDER": "sandbox",
+            "PROVIDER_KEY": "none",
+            "SIGNING_KEY": "x",
+        },
         "checkout": {
             "CATALOG_URL": urls["catalog"],
             "PAYMENTS_URL": urls["payments"],

@@ -290,7 +290,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _steps(row: dict[str, Any]) -> Iterator[str]:
-    from hrctl.logic.flags.explain import RuleStep
+    from hrctl.logic.flags.explain import RuleStep, ScheduleStep, SplitStep
 
     step: Step
     for step in row["steps"]:
@@ -298,6 +298,9 @@ def _steps(row: dict[str, Any]) -> Iterator[str]:
             word = "matches" if step.matched else "does not match"
             yield f"  {step.name:<8} {word}: {step.variant}"
             yield from (f"    {_asked(one)}" for one in step.asked)
+        elif isinstance(step, ScheduleStep):
+            yield f"  schedule {step.present:g} % now"
+            yield from (f"    {one:g} % from {at or 'the start'} on" for at, one in step.steps)
         elif step.bucket is None:
             yield f"  bucket   none, as the context has no {step.stickiness} that can be hashed"
         else:
@@ -308,7 +311,7 @@ def _steps(row: dict[str, Any]) -> Iterator[str]:
                 yield f"    {variant:<10} from {before:g} up to {end:g}{here}"
                 before = end
     last = row["steps"][-1] if row["steps"] else None
-    if last is None or (isinstance(last, RuleStep) and not last.matched):
+    if not isinstance(last, SplitStep) and not (isinstance(last, RuleStep) and last.matched):
         why = {"DISABLED": "it is disabled", "STATIC": "it goes to everybody"}
         yield f"  else     {row['variant']}: {why.get(row['reason'], 'no rule matches')}"
 

@@ -38,6 +38,14 @@ class RuleStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStep:
+    """Which step a schedule has come to: each with its moment in UTC (None: since ever)."""
+
+    present: float
+    steps: tuple[tuple[str | None, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SplitStep:
     """Where somebody falls, in percent, and up to where each variant reaches.
 
@@ -52,7 +60,7 @@ class SplitStep:
     error: ErrorCode | None = None
 
 
-Step = RuleStep | SplitStep
+Step = RuleStep | ScheduleStep | SplitStep
 
 
 def explain(
@@ -75,6 +83,13 @@ def explain(
         found.append(step)
         if step.matched:
             return found
+    rollout = spec.get("rollout") or {}
+    if rollout.get("steps") and spec["status"] != "TESTING":
+        steps = shares.boundaries(rollout, start)
+        moments = tuple(
+            (since.isoformat(timespec="seconds") if since else None, one) for since, one in steps
+        )
+        found.append(ScheduleStep(shares.percentage(rollout, start, now), moments))
     weights = split(spec, start, now)
     if not isinstance(weights, str):
         found.append(_split(name, spec, weights, context))

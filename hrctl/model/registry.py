@@ -22,6 +22,7 @@ from hrctl.model.values import Json, digest_bytes, merge
 CheckSpec = Callable[[str, dict[str, Json]], Iterable[Any]]
 
 REGISTRY_FILE: Final = "registry.yaml"
+_ARMOUR: Final = "BEGIN AGE ENCRYPTED"
 
 
 class SecretRow(NamedTuple):
@@ -125,6 +126,8 @@ def build(
 
 
 def _secrets(registry: str, document: Document) -> Iterator[SecretRow]:
+    if _ARMOUR not in repr(document.value):  # several times faster than looking for them
+        return
     address = Address.of(registry, document.kind, document.name)
     for at, source in sealed_in(document.value):
         place = place_in(address, document.value, at)

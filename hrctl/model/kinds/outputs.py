@@ -276,6 +276,8 @@ _SOURCES: Final = (
 
 
 def _referred(kind: str, spec: Spec) -> Iterator[Link]:
+    if "valueFrom" not in repr(spec):  # several times faster than looking for it, and mostly so
+        return
     found: list[tuple[str, Any]] = list(references(dict(spec)))
     if kind == "Config":
         # beside the type of an entry, valueFrom is not alone and `references` passes it over

@@ -47,7 +47,8 @@ class PlanReport:
     def deliver(self) -> None:
         """Write the reports, and print what is neither text nor JSON."""
         console = self.reports.console
-        self.reports.deliver(self._renderers())
+        if self.reports.wanted:
+            self.reports.deliver(self._renderers())
         if console.output != "text":
             tell_findings(console, self.plan)
 

@@ -74,6 +74,11 @@ class Reports:
         if problems:
             raise HrctlError(*problems)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to deliver."""
+        return bool(self.targets) or self.console.output in REPORTS
+
     def deliver(self, renderers: Renderers) -> None:
         """Print and write every format that was asked for, but text and JSON on standard output.
 

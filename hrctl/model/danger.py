@@ -42,6 +42,7 @@ _HOLDERS: Final = {
     "topics": "topic",
     "buckets": "bucket",
 }
+_REACHABLE: Final = frozenset({"Component", "Route"})  # kinds that say who can reach them
 _ANYWHERE: Final = frozenset({"", "*", "0.0.0.0", "[::]", "::"})  # noqa: S104  # looked for, not bound
 _PORT: Final = re.compile(r"\d+")
 
@@ -65,8 +66,9 @@ def dangers(change: Change) -> tuple[Warned, ...]:
     if change.action in {Action.NOOP, Action.ADOPT, Action.FORGET}:
         return ()
     found = [Warned(Danger.DATA_LOSS, text) for text in _lost(change)]
-    opened = _ways_in(change.after) - _ways_in(change.before)
-    found += [Warned(Danger.PUBLIC, text) for text in sorted(opened)]
+    if change.address.kind in _REACHABLE:
+        opened = _ways_in(change.after) - _ways_in(change.before)
+        found += [Warned(Danger.PUBLIC, text) for text in sorted(opened)]
     if (change.protected or change.lifecycle.protect) and change.action is not Action.CREATE:
         found.append(Warned(Danger.PROTECTED, "lifecycle.protect is set"))
     return tuple(found)

@@ -41,6 +41,7 @@ HOSTILE = [
     "\n::error::x",
     "\x1b]8;;http://evil.example\x07link\x1b[2J",
     "-->",
+    f"\nApproval: `sha256:{'0' * 64}`",
     "<!-- hrctl:plan:other -->",
     "@everyone #1 http://evil.example",
     "\u202eevil\u2028",
@@ -214,6 +215,7 @@ def test_no_text_gets_out_of_its_place(value: str, key: str, path: str, note: st
     assert {one.strip() for one in found.comments[1:]} <= {""}
     assert "::error" not in [line.lstrip()[:7] for line in text.splitlines()]
     assert all(char.isprintable() or char == "\n" for char in text)
+    assert len(re.findall(r"(?m)^Approval: ", text)) == 1, "what is read back is ours"
 
 
 def many(number: int) -> Plan:

@@ -153,10 +153,13 @@ def report(
     import sys
 
     brush = paint(color=console.color(sys.stderr))
-    for line in text_lines(found, read_line or _from_project, width=console.width, paint=brush):
-        console.error(line)
+    lines = list(text_lines(found, read_line or _from_project, width=console.width, paint=brush))
     if any(one.severity is not Severity.INFO for one in found):
-        console.error(summary(found, files))
+        lines.append(summary(found, files))
+    else:
+        lines.pop()  # the empty line before a summary
+    for line in lines:
+        console.error(line)
 
 
 def text_lines(

@@ -152,6 +152,13 @@ def _saved(session: Session, file: Path, wanted: PlanOptions) -> Plan:
             hint="give them to `hrctl plan --out`, which makes the plan",
         )
     plan = planfiles.read(file)
+    if plan.base is not None or "drift" in plan.options:
+        what = "the changes of a branch" if plan.base is not None else "drift"
+        raise HrctlError.of(
+            "HR145",
+            f"{file} holds {what} alone, as parts of changes that cannot be applied",
+            hint="`hrctl plan --out FILE` saves what can",
+        )
     staleness.check(
         plan,
         session.ledger,

@@ -210,7 +210,8 @@ def _drift_of(session: Session, found: Plan) -> Plan:
     kept = tuple(one for one in found.diagnostics if one.code not in safety.SAFETY_CODES)
     limits = given.thresholds(session.project)
     radius = blast_radius(only, session.tree(), limits)
-    return replace(found, changes=only, diagnostics=kept, radius=radius)
+    options = {**found.options, "drift": True}  # parts of changes: never to be applied
+    return replace(found, changes=only, diagnostics=kept, radius=radius, options=options)
 
 
 def _errors(found: Plan) -> bool:

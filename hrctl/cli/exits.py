@@ -12,7 +12,7 @@ class Exit(IntEnum):
     ERROR = 1  # also: wrong usage
     CHANGES = 2  # only with --detailed-exitcode
     LOCKED = 3  # by another run
-    UNSAFE = 4  # refused by thresholds, protection or a stale plan
+    UNSAFE = 4  # refused by thresholds, protection, a stale plan, or one that was not approved
     POLICY = 5  # refused by a policy
     PARTIAL = 6  # applied in part
     INTERRUPTED = 130  # Ctrl-C, as shells count it

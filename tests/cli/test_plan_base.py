@@ -309,6 +309,19 @@ def test_a_shallow_clone_in_ci(
     assert "depth of 0" in err
 
 
+@pytest.mark.parametrize("command", [("plan", "--base", "main"), ("drift",)])
+def test_a_part_of_a_plan_is_not_applied(
+    command: tuple[str, ...], applied: Repository, run: Any
+) -> None:
+    drift(applied)
+    applied.put(mine=config("mine", A=2, B=1, C=1, D=1, E=1))
+    file = applied.root.parent / "part.plan"
+    file.write_text(run(*command, "-o", "json")[1])
+    code, _, err = run("apply", "--yes", str(file))
+    assert code == 1
+    assert "alone, as parts of changes that cannot be applied" in err
+
+
 @pytest.mark.parametrize("other", [("--out", "x.plan"), ("--since", "main")])
 def test_options_that_do_not_go_with_it(
     other: tuple[str, str], applied: Repository, run: Any

@@ -143,6 +143,34 @@ def ten_thousand(table: Table, folder: Path, terraform: str | None, resources: i
     table.add("same, 10 documents edited", f"{ratio:.2f} times", "1.2 times", reached=ratio <= 1.2)
 
 
+def hooks(table: Table, folder: Path, resources: int) -> None:
+    """What a commit of ten files waits for, beside bare python: the hooks of pre-commit."""
+    root = folder / f"tree-{resources}"
+    if not root.exists():
+        root = _project(folder, resources)
+    _hrctl(root, "validate")
+    files = [str(path.relative_to(root)) for path in sorted(root.rglob("services-*.yaml"))[:10]]
+    commands = {
+        "hrctl-validate": ["validate", "--changed", *files],
+        "hrctl-secrets": ["validate", "--secrets", "--changed", *files],
+        "hrctl-fmt": ["fmt", *files],
+    }
+    for name, command in commands.items():
+        bare, ours = [], []
+        for turn in range(7):  # in turn; each edit is one that was never seen
+            generate.edit(root, 10, 1000 + turn + 100 * len(name))
+            bare.append(once(*BARE))
+            ours.append(_hrctl(root, *command))
+            generate.undo(root)
+        over = median(ours).wall - median(bare).wall
+        table.add(
+            f"N = {resources:,}: hook `{name}`, 10 documents edited, over bare python",
+            _ms(over),
+            "500 ms",
+            reached=over <= 0.5,
+        )
+
+
 def thousand(table: Table, folder: Path, terraform: str | None, resources: int) -> None:
     """Apply everything, and how that grows."""
     walls = {}
@@ -255,6 +283,7 @@ def main() -> None:
         "startup": lambda: startup(table),
         "quickstart": lambda: quickstart(table, folder),
         "10k": lambda: ten_thousand(table, folder, terraform, 10_000 // scale),
+        "hooks": lambda: hooks(table, folder, 10_000 // scale),
         "1k": lambda: thousand(table, folder, terraform, 1_000 // scale),
         "history": lambda: versions.history(
             table, folder, HRCTL, (10_000 // scale, 2_000 // scale)

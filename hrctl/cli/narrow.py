@@ -53,7 +53,7 @@ def jobs(files: Sequence[Path], *, changed: bool) -> dict[Path, frozenset[str]]:
     for path in files:
         if not path.exists():
             raise HrctlError.of("HR067", f"{path} cannot be read: no such file")
-    wanted = [path.absolute() for path in files]
+    wanted = [path.parent.resolve() / path.name for path in files]
     top = git.toplevel(Path.cwd()) if changed else None
     if top is not None:
         wanted += [top / path for path in since_commit(top)]

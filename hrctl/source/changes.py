@@ -10,7 +10,8 @@ from hrctl.source import git
 from hrctl.source.parse import parse_file
 
 _GONE: Final = "000000"  # the mode of what is not there
-_FIELDS: Final = 8  # of a changed file, before its path
+# By how a line of `git status` begins: fields before the path; which are mode and blob of HEAD.
+_LINES: Final = {"1": (8, 3, 6), "u": (10, 4, 8)}
 
 Name = tuple[str, str, str]  # folder, kind, name
 
@@ -38,9 +39,11 @@ def since_commit(root: Path, within: str = ".") -> dict[str, str | None]:
     skip = "" if root == top else f"{root.relative_to(top).as_posix()}/"
     found: dict[str, str | None] = {}
     for line in output.decode("utf-8", "surrogateescape").split("\0"):
-        if line.startswith("1 "):
-            fields = line.split(" ", _FIELDS)
-            found[fields[-1].removeprefix(skip)] = fields[6] if fields[3] != _GONE else None
+        if (at := _LINES.get(line[:1])) is not None:
+            count, mode, blob = at
+            fields = line.split(" ", count)
+            path = fields[-1].removeprefix(skip)
+            found[path] = fields[blob] if fields[mode] != _GONE else None
         elif line.startswith("? "):
             found[line[2:].removeprefix(skip)] = None
     return found

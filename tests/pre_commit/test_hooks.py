@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pyrage import x25519
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("hrctl", "schemas", "examples", "pyproject.toml", "README.md", "LICENSE")
@@ -203,6 +204,33 @@ def test_secrets_in_plain_text_are_refused_and_never_shown(clean: tuple[Path, Gi
     assert "HR030 plaintext in connection.password" in done.stdout
     assert "HR296 env.API_TOKEN is called a secret" in done.stdout
     assert not any(one in done.stdout for one in secrets)
+
+
+def test_recipients_that_differ_from_the_rule_are_refused(
+    clean: tuple[Path, Git], env: dict[str, str]
+) -> None:
+    top, git = clean
+    first, second = (str(x25519.Identity.generate().to_public()) for _ in range(2))
+    edit(
+        top / "hrctl.yaml",
+        "spec:\n",
+        f"spec:\n  secrets: {{recipients: [{{path: '**', keys: [{first}]}}]}}\n",
+    )
+    subprocess.run(
+        ["hrctl", "secrets", "set", "quickstart:Config/app", "TOKEN"],
+        cwd=top,
+        env=env,
+        check=True,
+        input=b"hunter2",
+        capture_output=True,
+    )
+    subprocess.run(["hrctl", "fmt", "--quiet"], cwd=top, env=env, check=True, capture_output=True)
+    done = git("commit", "-am", "Keep a secret")
+    assert done.returncode == 0, done.stdout
+    edit(top / "hrctl.yaml", first, second)
+    done = git("commit", "-am", "Read by another")
+    assert failed(done.stdout) == {"hrctl validate", "hrctl secrets"}
+    assert "HR174 the secret at quickstart:Config/app#/spec/entries/TOKEN" in done.stdout
 
 
 def test_layout_is_mended(clean: tuple[Path, Git]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
+
+import pytest
 
 from hrctl.source.changes import loses_names, since_commit
 
@@ -41,6 +44,21 @@ def test_what_differs_is_told_with_what_it_was(folder: Any) -> None:
     assert since_commit(folder.root) == {"a b.yaml": old, "sub/c.yaml": gone, "new.yaml": None}
     assert since_commit(folder.root, "sub") == {"sub/c.yaml": gone}
     assert since_commit(folder.root / "sub") == {"c.yaml": gone}
+
+
+def test_a_file_in_conflict(folder: Any) -> None:
+    folder.write({"a.yaml": NODE % "a"})
+    folder.commit()
+    folder.git("checkout", "-qb", "other")
+    folder.write({"a.yaml": NODE % "b"})
+    folder.commit()
+    folder.git("checkout", "-q", "-")
+    folder.write({"a.yaml": NODE % "c"})
+    folder.commit()
+    ours = folder.git("rev-parse", "HEAD:a.yaml")
+    with pytest.raises(subprocess.CalledProcessError):
+        folder.git("merge", "other")
+    assert since_commit(folder.root) == {"a.yaml": ours}
 
 
 def test_names_that_are_lost(folder: Any) -> None:

@@ -154,7 +154,8 @@ class Batch:
         self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
     ) -> list[str | None]:
         settings, admin = self._place.settings, self._driver.admin
-        old, new = self._place.present(), snapshot.files(wanted, settings)
+        old = self._place.present()
+        new = snapshot.with_vacant(snapshot.files(wanted, settings), old)
         changed = {path for path, _ in old.items() ^ new.items() if path in new}
         if changed:
             reason = process.validate(snapshot.inlined(new, changed))
@@ -201,6 +202,7 @@ class Batch:
             for address, body in nodes.items()
         }
         files = snapshot.files({**self._bodies, **closing}, self._place.settings)
+        files = snapshot.with_vacant(files, old)
         swap.carry(self._place, self._driver.admin, old, files)
         draining.wait_until_idle(self._driver.admin, [body["spec"] for body in nodes.values()])
         return files

@@ -9,6 +9,7 @@ from typing import Any, Final
 from hrctl.drivers.envoy import clusters
 from hrctl.drivers.envoy.names import Resource, duration, ident, marked
 from hrctl.logic.mesh.order import Entry, by_host, entries, shares
+from hrctl.logic.mesh.simulate import led
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
@@ -31,10 +32,11 @@ def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
     return {
         "@type": ROUTES,
         "name": listener,
+        "ignore_port_in_host_matching": True,
         "virtual_hosts": [
             {
                 "name": names[0],
-                "domains": [each for name in names for each in _domains(name)],
+                "domains": names,
                 "routes": [
                     made for entry in entries(hosts[names[0]]) for made in _entry(entry, routes)
                 ],
@@ -42,11 +44,6 @@ def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
             for names in sorted(groups.values())
         ],
     }
-
-
-def _domains(host: str) -> list[str]:
-    """A name is also asked for with a port."""
-    return [host] if host == "*" or ":" in host else [host, f"{host}:*"]
 
 
 def _entry(entry: Entry, routes: Mapping[str, Spec]) -> list[Resource]:
@@ -57,21 +54,13 @@ def _entry(entry: Entry, routes: Mapping[str, Spec]) -> list[Resource]:
     found = []
     if split.get("mode") in {"HEADER", "COOKIE"}:
         for rule in split["rules"]:
-            weights = _led(spec, rule["subset"])
+            weights = led(spec, rule["subset"])
             matched = _match(spec, entry.match, rule, split["mode"])
             found.append(_route(address, spec, matched, names, weights, {}))
     sticky = split["rules"] if split.get("mode") == "COOKIE" else ()
     cookies = {rule["subset"]: f"{rule['name']}={rule['value']}; Path=/" for rule in sticky}
     rest = _match(spec, entry.match, None, "")
     return [*found, _route(address, spec, rest, names, shares(spec), cookies)]
-
-
-def _led(spec: Spec, subset: str) -> list[float]:
-    """Weights for requests that a rule leads to a subset, which may be 0 for all others."""
-    mine = [one.get("subset") == subset for one in spec["destinations"]]
-    weights = [float(one.get("weight", 1)) for one in spec["destinations"]]
-    found = [weight if own else 0.0 for own, weight in zip(mine, weights, strict=True)]
-    return found if any(found) else [float(own) for own in mine]
 
 
 def _match(

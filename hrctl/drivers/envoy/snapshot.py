@@ -125,6 +125,22 @@ def response(resources: Iterable[Resource]) -> bytes:
     return f'{{"version_info":"{version}","resources":{text}}}\n'.encode()
 
 
+def vacant(path: str) -> bytes:
+    """The file of a listener that is gone.
+
+    It stays: while the listener drains, its subscription lives, and one that comes back at the same
+    address shares it. With the folder gone it would never hear of its routes.
+    """
+    name = path.split("/")[1]
+    return response([{"@type": routes.ROUTES, "name": name, "virtual_hosts": []}])
+
+
+def with_vacant(found: Files, old: Iterable[str]) -> Files:
+    """The files, and those of listeners that were there before."""
+    gone = (path for path in old if path.startswith("rds/") and path not in found)
+    return found | {path: vacant(path) for path in gone}
+
+
 def version_of(data: bytes) -> str:
     """The version of a file of ours."""
     found: str = json.loads(data)["version_info"]

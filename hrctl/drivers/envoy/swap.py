@@ -20,7 +20,15 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, cannot_write
-from hrctl.drivers.envoy.snapshot import CDS, LDS, Files, resources_of, response, version_of
+from hrctl.drivers.envoy.snapshot import (
+    CDS,
+    LDS,
+    Files,
+    resources_of,
+    response,
+    vacant,
+    version_of,
+)
 
 _PATIENCE: Final = 15.0
 _MANY: Final = 50  # from so many files on, all statistics are asked for at once
@@ -57,12 +65,16 @@ def _steps(old: Files, new: Files, changed: Iterable[str]) -> Iterable[dict[str,
     if joined != old.get(CDS):
         step[CDS] = joined
     yield step
-    yield {path: new[path] for path in changed if path.startswith("rds/") and path in new}
-    if new[LDS] != old.get(LDS):
-        yield {LDS: new[LDS]}
+    routes = {path: new[path] for path in changed if path.startswith("rds/") and path in new}
+    left = {path: routes.pop(path) for path in list(routes) if routes[path] == vacant(path)}
+    yield {path: data for path, data in routes.items() if path in old}
+    # those of new listeners are subscribed to, and waited for, together with the listener
+    fresh = {path: data for path, data in routes.items() if path not in old}
+    if new[LDS] != old.get(LDS) or fresh:
+        yield {**fresh, LDS: new[LDS]}
     if joined != new[CDS]:
         yield {CDS: new[CDS]}
-    yield {path: None for path in changed if path not in new}
+    yield {**left, **{path: None for path in changed if path not in new}}
 
 
 def _joined(old: bytes | None, new: bytes) -> bytes:
@@ -78,11 +90,16 @@ def _take(place: Place, admin: Admin, step: Mapping[str, bytes | None]) -> None:
         return
     before = _stats(admin, step)
     place.put(step)
-    wanted = {_stat(path): version_of(data) for path, data in step.items() if data is not None}
+    wanted = {
+        _stat(path): version_of(data)
+        for path, data in step.items()
+        if data is not None and not (path.startswith("rds/") and data == vacant(path))
+    }
     deadline = time.monotonic() + _PATIENCE
     pause = 0.002
-    # a new listener's routes are subscribed to only when the listener is there
-    known = {name for name in wanted if f"{name}.update_rejected" in before or name in _ALWAYS}
+    # what is new gets its subscription in this very step; endpoints may have to wait for theirs
+    known = {name for name in wanted if f"{name}.update_rejected" in before or name[:4] == "http"}
+    known |= wanted.keys() & _ALWAYS
     while True:
         now = _stats(admin, step)
         left = [name for name in known if now.get(f"{name}.version_text") != wanted[name]]

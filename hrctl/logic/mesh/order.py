@@ -47,8 +47,9 @@ def _key(entry: Entry) -> tuple[int, int, int, str, int]:
 
 
 def hosts(spec: Spec) -> list[str]:
-    """The host names of a route; any is ``*``."""
-    return list(spec.get("hosts") or ["*"])
+    """The host names of a route in lower case, without ports; any is ``*``."""
+    found = (str(one).lower().partition(":")[0] for one in spec.get("hosts") or ["*"])
+    return list(dict.fromkeys(found))
 
 
 def by_host(routes: Mapping[str, Spec]) -> dict[str, dict[str, Spec]]:

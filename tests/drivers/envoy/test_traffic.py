@@ -53,6 +53,14 @@ def test_hosts_tell_routes_apart(mesh: Mesh) -> None:
     assert mesh.get(host="elsewhere.example").body == "any"
 
 
+def test_a_listener_that_comes_back_while_it_drains_has_its_new_routes(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    assert mesh.get("/").body == "v1"
+    mesh.put({"acme/shop:Route/web": None})
+    mesh.route("again", destinations=[mesh.to("v2")])
+    assert mesh.get("/").body == "v2"
+
+
 def test_weights_are_shares(mesh: Mesh) -> None:
     mesh.route(destinations=[mesh.to("v1", weight=90), mesh.to("v2", weight=10)])
     found = mesh.answers(2000)

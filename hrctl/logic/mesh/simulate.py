@@ -1,0 +1,154 @@
+"""Which route answers a request, where it goes in which shares, and why the others do not match.
+
+As Envoy does it: the host name chooses a group of routes (the whole name, then the longest
+``*.suffix``, then ``*``), in which the first match in the order of `order.entries` wins. Header and
+cookie rules of a split come before its shares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, shares
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for. Names of headers are in lower case."""
+
+    method: str = "GET"
+    host: str = ""
+    path: str = "/"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A match that was looked at before the one that won, or without any that did."""
+
+    route: str
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to a request at one listener.
+
+    `route` is None where nobody answers. `shares` has one part for each destination of it, adding
+    up to 1; `rule` is what led away, "header x-tester" or "cookie ab".
+    """
+
+    route: str | None
+    number: int | None = None
+    shares: tuple[float, ...] = ()
+    rule: str | None = None
+    misses: tuple[Miss, ...] = ()
+
+
+def simulate(routes: Mapping[str, Spec], request: Request) -> Verdict:
+    """The verdict over the routes of one listener, specs by address."""
+    http = {address: spec for address, spec in routes.items() if spec["type"] != "TCP"}
+    groups = by_host(http)
+    name = _group(groups, request.host)
+    asked = groups[name] if name is not None else {}
+    misses = [
+        Miss(address, 0, f"its hosts are {', '.join(spec.get('hosts') or ['*'])}")
+        for address, spec in sorted(http.items())
+        if address not in asked
+    ]
+    for entry in entries(asked):
+        why = _why_not(entry, asked[entry.address], request)
+        if why is None:
+            parts, rule = _destinations(asked[entry.address], request)
+            return Verdict(entry.address, entry.number, parts, rule, tuple(misses))
+        misses.append(Miss(entry.address, entry.number, why))
+    return Verdict(None, misses=tuple(misses))
+
+
+def _group(hosts: Iterable[str], asked: str) -> str | None:
+    """The host name, of those that are declared, whose routes are looked at."""
+    known = set(hosts)
+    asked = re.sub(r":\d+$", "", asked.lower())
+    if asked in known and asked != "*":
+        return asked
+    fitting = [name for name in known if len(name) > 1 and _fits(name, asked)]
+    # the longest suffix wins, a suffix before a prefix
+    best = max(fitting, key=lambda name: (name.startswith("*"), len(name)), default=None)
+    return best or ("*" if "*" in known else None)
+
+
+def _fits(name: str, asked: str) -> bool:
+    """Whether a name with a star at one end fits; the star stands for at least one sign."""
+    if len(asked) < len(name):
+        return False
+    if name.startswith("*"):
+        return asked.endswith(name[1:])
+    return name.endswith("*") and asked.startswith(name[:-1])
+
+
+def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
+    """Why a match does not fit; None where it does."""
+    match = entry.match
+    path = request.path.partition("?")[0].partition("#")[0]
+    wanted = match.get("path") or {}
+    why = None
+    if wanted.get("exact") is not None and path != wanted["exact"]:
+        why = f"the path is not {wanted['exact']}"
+    elif wanted.get("regex") is not None and not re.fullmatch(wanted["regex"], path):
+        why = f"the path does not match {wanted['regex']}"
+    elif wanted.get("prefix") is not None and not path.startswith(wanted["prefix"]):
+        why = f"the path does not begin with {wanted['prefix']}"
+    elif match.get("method") and match["method"] != request.method:
+        why = f"the method is not {match['method']}"
+    elif spec["type"] == "GRPC" and not _is_grpc(request):
+        why = "it is no gRPC call (content-type application/grpc)"
+    return why or _header_misses(match.get("headers") or {}, request)
+
+
+def _is_grpc(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    return kind == "application/grpc" or kind.startswith("application/grpc+")
+
+
+def _header_misses(wanted: Mapping[str, str], request: Request) -> str | None:
+    for name, value in wanted.items():
+        if request.headers.get(name.lower()) != value:
+            return f"the header {name} is not '{value}'"
+    return None
+
+
+def _destinations(spec: Spec, request: Request) -> tuple[tuple[float, ...], str | None]:
+    split: Mapping[str, Any] = spec.get("trafficSplit") or {}
+    for rule in split.get("rules", ()) if split.get("mode") in {"HEADER", "COOKIE"} else ():
+        header = split["mode"] == "HEADER"
+        if header:
+            fits = request.headers.get(rule["name"].lower()) == rule["value"]
+        else:
+            fits = (rule["name"], rule["value"]) in cookies(request.headers.get("cookie", ""))
+        if fits:
+            named = f"{'header' if header else 'cookie'} {rule['name']}={rule['value']}"
+            return _parts(led(spec, rule["subset"])), named
+    return _parts(shares(spec)), None
+
+
+def cookies(header: str) -> set[tuple[str, str]]:
+    """Names and values in a Cookie header."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {(name, value) for name, equals, value in pairs if equals}
+
+
+def led(spec: Spec, subset: str) -> list[float]:
+    """Weights for requests that a rule leads to a subset, which may be 0 for all others."""
+    mine = [one.get("subset") == subset for one in spec["destinations"]]
+    weights = [float(one.get("weight", 1)) for one in spec["destinations"]]
+    found = [weight if own else 0.0 for own, weight in zip(mine, weights, strict=True)]
+    return found if any(found) else [float(own) for own in mine]
+
+
+def _parts(weights: list[float]) -> tuple[float, ...]:
+    total = sum(weights)
+    return tuple(weight / total for weight in weights) if total else tuple(weights)

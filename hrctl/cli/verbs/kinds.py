@@ -7,7 +7,6 @@ from hrctl.cli.verbs.generic import group
 
 ENGINE = group("Engine")
 COMPONENT = group("Component")
-GRID = group("Node")
 CONFIG = group(
     "Config",
     {
@@ -24,5 +23,4 @@ CONFIG = group(
         "export": config_export.export,
     },
 )
-MESH = group("Route")
 PLUGIN = group("Plugin")

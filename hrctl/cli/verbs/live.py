@@ -12,7 +12,7 @@ from hrctl.model.address import Address
 from hrctl.model.tree import Tree
 
 # What a driver may say of something that is as it should be.
-GOOD = frozenset({"RUNNING", "HEALTHY", "STOPPED", "INSTALLED", "CREATED", "STORED"})
+GOOD = frozenset({"RUNNING", "HEALTHY", "STOPPED", "INSTALLED", "CREATED", "STORED", "IDLE"})
 
 
 def by_driver(

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
 
 from hrctl.cli.app import Function, console_of
-from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
-from hrctl.cli.verbs import edits, naming
+from hrctl.cli.verbs import edits, measure, naming
 from hrctl.cli.verbs.draft import Draft, change_fields
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.generic import group
-from hrctl.cli.verbs.live import GOOD, by_driver, cannot
-from hrctl.cli.verbs.naming import In, Into, Name, Names
+from hrctl.cli.verbs.live import by_driver, cannot
+from hrctl.cli.verbs.naming import Into, Name
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, write_new
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import Actions, Driver, Health, HealthReport, Logs, Metrics
+from hrctl.drivers.api import Actions, Driver, Logs
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.values import Json
 
 KIND = "Service"
-
-# Fields of metrics: what a table calls them, and how it writes them.
-_UNITS: dict[str, tuple[str, Callable[[Json], str]]] = {
-    "address": ("NAME", lambda address: naming.short(Address(address))),
-    "cpu_percent": ("CPU", lambda percent: f"{percent:.1f} %"),
-    "rss_bytes": ("MEMORY", lambda size: f"{size / 2**20:.1f} MiB"),
-    "uptime_seconds": ("UPTIME", lambda seconds: f"{seconds:.0f} s"),
-    "health_latency_ms": ("LATENCY", lambda milliseconds: f"{milliseconds:.1f} ms"),
-}
 
 
 def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
@@ -153,96 +143,6 @@ def restart(ctx: typer.Context, name: Name) -> int:
     return Exit.DONE
 
 
-def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
-    """Tell how the replicas are; the exit code is 1 where one is not well.
-
-    Examples:
-      hrctl service health
-      hrctl service health api --in prod -o json
-    """
-    console = console_of(ctx)
-    reports: list[HealthReport] = []
-    with Session(console) as session:
-        tree = session.tree()
-        for name, driver, chosen in by_driver(
-            session, tree, naming.chosen(tree, KIND, names, registry)
-        ):
-            if not isinstance(driver, Health):
-                raise cannot(name, KIND, "tell of health")
-            reports += driver.health(chosen)
-    if console.json_output:
-        console.json(
-            [
-                {
-                    "address": str(one.address),
-                    "replica": one.replica,
-                    "status": one.status,
-                    "latency_ms": one.latency_ms,
-                    "detail": one.detail,
-                }
-                for one in reports
-            ]
-        )
-    else:
-        _table(
-            console,
-            [
-                {
-                    "NAME": naming.short(one.address),
-                    "REPLICA": one.replica,
-                    "STATUS": one.status,
-                    "LATENCY": None if one.latency_ms is None else f"{one.latency_ms:.1f} ms",
-                    "DETAIL": one.detail or None,
-                }
-                for one in reports
-            ],
-        )
-    return Exit.DONE if all(one.status in GOOD for one in reports) else Exit.ERROR
-
-
-def metrics(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
-    """Measure each replica: processor, memory, uptime, restarts, latency of its health check.
-
-    Examples:
-      hrctl service metrics
-      hrctl service metrics api -o json
-    """
-    console = console_of(ctx)
-    rows: list[dict[str, Json]] = []
-    with Session(console) as session:
-        tree = session.tree()
-        for name, driver, chosen in by_driver(
-            session, tree, naming.chosen(tree, KIND, names, registry)
-        ):
-            if isinstance(driver, Metrics):
-                rows += [{"address": str(at), **row} for at, row in driver.metrics(chosen)]
-            elif names:
-                raise cannot(name, KIND, "measure")
-    if console.json_output:
-        console.json(rows)
-    elif rows:
-        _table(console, [_readable(row) for row in rows])
-    else:
-        console.note("No Service here runs under a driver that measures.")
-    return Exit.DONE
-
-
-def _readable(row: dict[str, Json]) -> dict[str, Json]:
-    """A row of metrics for people: the units that drivers use in their names are written out."""
-    shown: dict[str, Json] = {}
-    for key, value in row.items():
-        head, show = _UNITS.get(key, (key.upper(), str))
-        shown[head] = None if value is None else show(value)
-    return shown
-
-
-def _table(console: Console, rows: Sequence[dict[str, Json]]) -> None:
-    """A table of rows by heading; columns without any value are left out."""
-    heads = dict.fromkeys(head for row in rows for head in row if row[head] is not None)
-    if rows:
-        console.table(list(heads), [[row.get(head) for head in heads] for row in rows])
-
-
 def logs(
     ctx: typer.Context,
     name: Name,
@@ -324,8 +224,13 @@ SERVICE = group(
         "stop": _wants("stop", "STOPPED", "Have a Service stopped."),
         "uninstall": _wants("uninstall", "CREATED", "Have a Service known, and no more."),
         "restart": restart,
-        "health": health,
-        "metrics": metrics,
+        "health": measure.health_of(
+            kind(KIND), "Tell how the replicas are; the exit code is 1 where one is not well."
+        ),
+        "metrics": measure.metrics_of(
+            kind(KIND),
+            "Measure each replica: processor, memory, uptime, restarts, latency of its check.",
+        ),
         "logs": logs,
         "dependencies": dependencies,
     },

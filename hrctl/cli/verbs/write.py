@@ -105,8 +105,8 @@ def write_new(
     return edits.finish(session, draft, edits.Wish(f"Create {address}", [address], then))
 
 
-def creator(one: Kind) -> Function:
-    """The verb `create` of a kind."""
+def creator(one: Kind, verb: str = "create") -> Function:
+    """The verb `create` of a kind, under whatever name."""
 
     def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
         ctx: typer.Context,
@@ -127,7 +127,7 @@ def creator(one: Kind) -> Function:
 
     text = f"Write the manifest of a new {one.name}; it is checked with the whole tree."
     field = (one.type_path or "").rpartition("/")[2]
-    example = "create NAME --in prod" + (f" --set {field}=..." if field else "")
+    example = f"{verb} NAME --in prod" + (f" --set {field}=..." if field else "")
     return documented(create, one, text, example, f"{example} --commit --apply")
 
 

@@ -1,0 +1,170 @@
+"""`hrctl grid`: nodes, what is wanted of them, and which of them requests go to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hrctl.cli.app import Function, console_of
+from hrctl.cli.exits import Exit
+from hrctl.cli.session import Session
+from hrctl.cli.verbs import edits, measure, naming
+from hrctl.cli.verbs.draft import Draft, change_fields
+from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.generic import group
+from hrctl.cli.verbs.naming import In, Name
+from hrctl.cli.verbs.write import creator
+from hrctl.diagnostics import HrctlError
+from hrctl.logic.grid.balance import STRATEGIES, Balance
+from hrctl.logic.grid.balance import balance as balanced
+from hrctl.model.address import Address
+from hrctl.model.kinds import kind
+from hrctl.model.tree import Tree
+
+KIND = "Node"
+_OPERATORS = {"!=": "ne", "=": "eq"}
+
+
+def _wants(verb: str, state: str, text: str) -> Function:
+    """A verb that edits `state`."""
+
+    def change(  # noqa: PLR0913 - each option is a parameter
+        ctx: typer.Context,
+        name: Name,
+        *,
+        commit: Commit = False,
+        message: Message = None,
+        apply: Apply = False,
+        yes: Yes = False,
+    ) -> int:
+        with Session(console_of(ctx)) as session:
+            tree = session.tree()
+            address = naming.find(tree, KIND, name)
+            draft = Draft(session.project.root)
+            if tree.resource(address).body["spec"]["state"] != state:
+                change_fields(draft, tree, address, {"/spec/state": state})
+            then = Then(commit, message, apply, yes)
+            return edits.finish(
+                session, draft, edits.Wish(f"{verb.title()} {address}", [address], then)
+            )
+
+    change.__doc__ = (
+        f"{text} Edits `state` to {state}, keeping comments, and shows the difference.\n\n"
+        f"Examples:\n  hrctl grid {verb} edge-1\n  hrctl grid {verb} edge-1 --commit --apply\n"
+    )
+    return change
+
+
+def balance(  # noqa: PLR0913 - each option is a parameter
+    ctx: typer.Context,
+    *,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="What CONSISTENT_HASH looks at."),
+    ] = None,
+    route: Annotated[
+        str | None,
+        typer.Option("--route", metavar="ROUTE", help="As the grid destination of this Route."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="KEY=VALUE", help="Of the nodes; also !=. Repeatable."),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help=", ".join(STRATEGIES) + ".")
+    ] = None,
+    registry: In = None,
+) -> int:
+    """Tell which nodes share requests and how, and the node that a key goes to.
+
+    The answer follows from the YAML, and is the one that Envoy gives: its ring of hashes is the
+    same.
+
+    Examples:
+      hrctl grid balance --where region=eu-west --strategy WEIGHTED
+      hrctl grid balance --route shop --key user-42
+    """
+    console = console_of(ctx)
+    with Session(console) as session:
+        tree = session.tree()
+        grid = _grid(tree, route, where or [], strategy or ("CONSISTENT_HASH" if key else None))
+        nodes = {
+            str(one): tree.resource(one).body["spec"]
+            for one in naming.of_kind(tree, KIND, registry)
+        }
+    found = balanced(nodes, grid, key)
+    if console.json_output:
+        console.json(
+            {"strategy": found.strategy, "key": key, "chosen": found.chosen, "shares": found.shares}
+        )
+    else:
+        _tell(ctx, found, key)
+    return Exit.DONE if found.shares else Exit.ERROR
+
+
+def _tell(ctx: typer.Context, found: Balance, key: str | None) -> None:
+    console = console_of(ctx)
+    if not found.shares:
+        console.note("No node that takes requests fits.")
+        return
+    if found.chosen is not None:
+        console.data(f"{key} -> {found.chosen}")
+        return
+    rows = [
+        (naming.short(Address(one)), f"{share * 100:.2f} %") for one, share in found.shares.items()
+    ]
+    console.table(("NODE", found.strategy), rows)
+
+
+def _grid(tree: Tree, route: str | None, where: list[str], strategy: str | None) -> dict[str, Any]:
+    """The block that chooses: of a route, or of the options."""
+    if route is None:
+        made: dict[str, Any] = {"affinity": [_rule(one) for one in where]}
+    else:
+        if where:
+            raise HrctlError.of("HR145", "--route and --where do not go together")
+        address = naming.find(tree, "Route", route)
+        blocks = [
+            one["grid"]
+            for one in tree.resource(address).body["spec"]["destinations"]
+            if "grid" in one
+        ]
+        if not blocks:
+            raise HrctlError.of(
+                "HR142", f"{address} has no grid destination", hint="see `hrctl mesh show`"
+            )
+        made = dict(blocks[0])
+    if strategy is not None:
+        if strategy.upper() not in STRATEGIES:
+            raise HrctlError.of(
+                "HR162", f"'{strategy}' is no strategy", hint=f"one of {', '.join(STRATEGIES)}"
+            )
+        made["balance"] = strategy.upper()
+    return made
+
+
+def _rule(text: str) -> dict[str, Any]:
+    for sign, operator in _OPERATORS.items():
+        key, found, value = text.partition(sign)
+        if found and key and value:
+            return {"key": key, "operator": operator, "values": value.split(",")}
+    raise HrctlError.of("HR162", f"'{text}' is not KEY=VALUE", hint="as --where region=eu-west")
+
+
+GRID = group(
+    KIND,
+    {
+        "add": creator(kind(KIND), "add"),
+        "activate": _wants("activate", "ACTIVE", "Give a node requests."),
+        "deactivate": _wants("deactivate", "INACTIVE", "Give a node nothing at all."),
+        "drain": _wants("drain", "DRAINING", "Give a node nothing new; what runs there may end."),
+        "balance": balance,
+        "health": measure.health_of(
+            kind(KIND), "Tell how the nodes are, as hosts of the routes that choose them."
+        ),
+        "metrics": measure.metrics_of(
+            kind(KIND), "Count each node's connections and requests, since Envoy started."
+        ),
+    },
+)

@@ -1,0 +1,329 @@
+"""`hrctl mesh`: routes, what leads requests where, and what the running mesh says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from hrctl.cli.app import console_of
+from hrctl.cli.exits import Exit
+from hrctl.cli.session import Session
+from hrctl.cli.verbs import edits, measure, naming
+from hrctl.cli.verbs.draft import Draft, change_fields
+from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.generic import group
+from hrctl.cli.verbs.live import by_driver
+from hrctl.cli.verbs.mesh_simulate import simulate
+from hrctl.cli.verbs.naming import Into, Name
+from hrctl.cli.verbs.write import New, Settings, parse_settings, write_new
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Health
+from hrctl.model.address import Address
+from hrctl.model.kinds import kind
+from hrctl.model.values import Json
+
+KIND = "Route"
+_WHOLE = 100
+
+
+def add_route(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+    ctx: typer.Context,
+    name: New,
+    *,
+    registry: Into = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="WHERE[@SUBSET][=WEIGHT]",
+            help="A Service, or host:port; api@v2=10 is a tenth, called v2. Repeatable.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where requests come in.")
+    ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", metavar="NAME", help="A name that is asked for. Repeatable."),
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", metavar="PATH", help="How the path begins.")
+    ] = None,
+    type_: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="HTTP, GRPC, TCP or WEBSOCKET.")
+    ] = "HTTP",
+    settings: Settings = None,
+    commit: Commit = False,
+    message: Message = None,
+    apply: Apply = False,
+    yes: Yes = False,
+) -> int:
+    """Write the manifest of a new Route; it is checked with the whole tree.
+
+    Examples:
+      hrctl mesh add-route shop --in dev --listen 127.0.0.1:8080 --to web
+      hrctl mesh add-route shop --to web@v1=90 --to web-next@v2=10 --prefix /
+    """
+    given: dict[str, Json] = {
+        "/spec/type": type_,
+        "/spec/listen": listen,
+        "/spec/hosts": host,
+        "/spec/match": [{"path": {"prefix": prefix}}] if prefix else None,
+        "/spec/destinations": [_destination(one) for one in to or ()] or None,
+    }
+    fields = {path: value for path, value in given.items() if value is not None}
+    with Session(console_of(ctx)) as session:
+        fields |= parse_settings(settings or [])
+        then = Then(commit, message, apply, yes)
+        return write_new(session, kind(KIND), (name, registry), fields, then)
+
+
+def _destination(text: str) -> dict[str, Json]:
+    where, equals, weight = text.partition("=")
+    target, _, subset = where.partition("@")
+    if not target or (equals and not weight.isdigit()):
+        raise HrctlError.of(
+            "HR162", f"'{text}' is not WHERE[@SUBSET][=WEIGHT]", hint="as --to web@v2=10"
+        )
+    found: dict[str, Json] = {"address" if ":" in target else "service": target}
+    if subset:
+        found["subset"] = subset
+    if equals:
+        found["weight"] = int(weight)
+    return found
+
+
+def traffic_split(  # noqa: PLR0913 - each option is a parameter
+    ctx: typer.Context,
+    name: Name,
+    parts: Annotated[
+        list[str], typer.Argument(metavar="SUBSET=PERCENT...", help="They add up to 100.")
+    ],
+    *,
+    commit: Commit = False,
+    message: Message = None,
+    apply: Apply = False,
+    yes: Yes = False,
+) -> int:
+    """Say which part of the requests each subset of a Route's destinations gets.
+
+    Examples:
+      hrctl mesh traffic-split shop v1=90 v2=10
+      hrctl mesh traffic-split prod:shop v1=50 v2=50 --commit --apply
+    """
+    wanted = _percentages(parts)
+    with Session(console_of(ctx)) as session:
+        tree = session.tree()
+        address = naming.find(tree, KIND, name)
+        spec = tree.resource(address).body["spec"]
+        known = list(
+            dict.fromkeys(one["subset"] for one in spec["destinations"] if "subset" in one)
+        )
+        for subset in wanted:
+            if subset not in known:
+                raise HrctlError.of(
+                    "HR162",
+                    f"{address} has no destination with the subset '{subset}'",
+                    hint=f"it has {', '.join(known) or 'none: give its destinations a `subset`'}",
+                )
+        draft = Draft(session.project.root)
+        if wanted != _present(spec):
+            rules = [{"subset": subset, "percentage": part} for subset, part in wanted.items()]
+            split = {"mode": "PERCENTAGE", "rules": rules}
+            change_fields(draft, tree, address, _split_fields(spec, split))
+        shown = " ".join(f"{subset}={part:g}" for subset, part in wanted.items())
+        wish = edits.Wish(f"Split {address} {shown}", [address], Then(commit, message, apply, yes))
+        return edits.finish(session, draft, wish)
+
+
+def _percentages(parts: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in parts:
+        subset, _, text = part.partition("=")
+        try:
+            number = float(text.removesuffix("%"))
+        except ValueError:
+            number = -1.0
+        if not subset or not 0 <= number <= _WHOLE:
+            raise HrctlError.of("HR162", f"'{part}' is not SUBSET=PERCENT", hint="as v1=90 v2=10")
+        found[subset] = int(number) if number == int(number) else number
+    total = sum(found.values())
+    if abs(total - _WHOLE) > 1e-9:  # noqa: PLR2004 - as good as the same
+        raise HrctlError.of(
+            "HR162", f"the parts add up to {total:g}, not to 100", hint="as v1=90 v2=10"
+        )
+    return found
+
+
+def _present(spec: Mapping[str, Any]) -> dict[str, float] | None:
+    split = spec.get("trafficSplit")
+    if not split or split.get("mode") != "PERCENTAGE":
+        return None
+    return {rule["subset"]: rule["percentage"] for rule in split["rules"]}
+
+
+def _split_fields(spec: Mapping[str, Any], split: dict[str, Json]) -> dict[str, Json]:
+    """The fields to write: of rules for the same subsets only the percentages."""
+    rules = (spec.get("trafficSplit") or {}).get("rules") or []
+    same = [one.get("subset") for one in rules] == [one["subset"] for one in split["rules"]]
+    if not same or spec["trafficSplit"].get("mode") != "PERCENTAGE":
+        return {"/spec/trafficSplit": split}
+    return {
+        f"/spec/trafficSplit/rules/{index}/percentage": rule["percentage"]
+        for index, rule in enumerate(split["rules"])
+        if rule["percentage"] != rules[index]["percentage"]
+    }
+
+
+def circuit_breaker(  # noqa: PLR0913 - each option is a parameter
+    ctx: typer.Context,
+    name: Name,
+    *,
+    failures: Annotated[
+        int | None, typer.Option("--failures", min=1, metavar="N", help="In a row: it opens.")
+    ] = None,
+    open_for: Annotated[
+        str | None, typer.Option("--open-for", metavar="TIME", help="How long it stays open.")
+    ] = None,
+    connections: Annotated[
+        int | None, typer.Option("--max-connections", min=1, metavar="N", help="At once.")
+    ] = None,
+    requests: Annotated[
+        int | None, typer.Option("--max-requests", min=1, metavar="N", help="At once.")
+    ] = None,
+    pending: Annotated[
+        int | None, typer.Option("--max-pending", min=1, metavar="N", help="That wait.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Have none.")] = False,
+    commit: Commit = False,
+    message: Message = None,
+    apply: Apply = False,
+    yes: Yes = False,
+) -> int:
+    """Set the circuit breaker of a Route; without options, show the state of each circuit.
+
+    Examples:
+      hrctl mesh circuit-breaker shop
+      hrctl mesh circuit-breaker shop --failures 5 --open-for 30s --commit --apply
+    """
+    given: dict[str, Json] = {
+        "failureThreshold": failures,
+        "openFor": open_for,
+        "maxConnections": connections,
+        "maxRequests": requests,
+        "maxPending": pending,
+    }
+    then = Then(commit, message, apply, yes)
+    return _set_or_show(ctx, name, "circuitBreaker", given, off=off, then=then)
+
+
+def retry(  # noqa: PLR0913 - each option is a parameter
+    ctx: typer.Context,
+    name: Name,
+    *,
+    attempts: Annotated[
+        int | None, typer.Option("--attempts", min=0, metavar="N", help="After the first try.")
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="WHAT", help="5xx, reset, connect-failure, ... Repeatable."),
+    ] = None,
+    codes: Annotated[
+        list[int] | None,
+        typer.Option("--status-code", metavar="N", help="A further status. Repeatable."),
+    ] = None,
+    per_try: Annotated[
+        str | None, typer.Option("--per-try-timeout", metavar="TIME", help="For one try.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Try nothing again.")] = False,
+    commit: Commit = False,
+    message: Message = None,
+    apply: Apply = False,
+    yes: Yes = False,
+) -> int:
+    """Set what a Route tries again; without options, show it.
+
+    Examples:
+      hrctl mesh retry shop --attempts 3 --on 5xx --on reset
+      hrctl mesh retry shop --status-code 429 --per-try-timeout 500ms --commit --apply
+    """
+    given: dict[str, Json] = {
+        "attempts": attempts,
+        "on": on,
+        "statusCodes": codes,
+        "perTryTimeout": per_try,
+    }
+    then = Then(commit, message, apply, yes)
+    return _set_or_show(ctx, name, "retry", given, off=off, then=then)
+
+
+def _set_or_show(  # noqa: PLR0913 - what the two verbs share
+    ctx: typer.Context,
+    name: str,
+    field: str,
+    given: Mapping[str, Json],
+    *,
+    off: bool,
+    then: Then,
+) -> int:
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if off and wanted:
+        raise HrctlError.of("HR145", "--off goes with no other setting", hint="leave one out")
+    with Session(console_of(ctx)) as session:
+        tree = session.tree()
+        address = naming.find(tree, KIND, name)
+        present = tree.resource(address).body["spec"].get(field)
+        if not off and not wanted:
+            return _show(session, address, field, present)
+        draft = Draft(session.project.root)
+        if off and present is not None:
+            change_fields(draft, tree, address, {f"/spec/{field}": None})
+        fields = {
+            f"/spec/{field}/{key}": value
+            for key, value in wanted.items()
+            if (present or {}).get(key) != value
+        }
+        if fields:
+            change_fields(draft, tree, address, fields)
+        words = {"circuitBreaker": "circuit breaker", "retry": "retries"}[field]
+        wish = edits.Wish(f"Set {words} of {address}", [address], then)
+        return edits.finish(session, draft, wish)
+
+
+def _show(session: Session, address: Address, field: str, present: Json) -> int:
+    console = session.console
+    circuits: list[str] = []
+    if field == "circuitBreaker":
+        ((_, driver, held),) = by_driver(session, session.tree(), [address])
+        if isinstance(driver, Health):
+            circuits = [one.detail for one in driver.health(held)]
+    if console.json_output:
+        console.json({"address": str(address), field: present, "circuits": circuits})
+        return Exit.DONE
+    console.document({"address": str(address), field: present or "none"})
+    for circuit in circuits:
+        console.data(f"  {circuit}")
+    return Exit.DONE
+
+
+MESH = group(
+    KIND,
+    {
+        "add-route": add_route,
+        "traffic-split": traffic_split,
+        "circuit-breaker": circuit_breaker,
+        "retry": retry,
+        "health": measure.health_of(
+            kind(KIND),
+            "Tell how the hosts behind each destination are, and whether circuits are open.",
+            parts="DESTINATION",
+        ),
+        "metrics": measure.metrics_of(
+            kind(KIND),
+            "Count requests, successes, failures, and how long answers take, since Envoy started.",
+        ),
+        "simulate": simulate,
+    },
+)

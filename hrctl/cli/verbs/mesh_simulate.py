@@ -1,0 +1,138 @@
+"""`hrctl mesh simulate`: where a request would go, from the YAML alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from hrctl.cli.app import console_of
+from hrctl.cli.exits import Exit
+from hrctl.cli.session import Session
+from hrctl.cli.verbs import naming
+from hrctl.cli.verbs.naming import In
+from hrctl.diagnostics import HrctlError
+from hrctl.logic.mesh.simulate import Request, Verdict
+from hrctl.logic.mesh.simulate import simulate as verdict_of
+from hrctl.model.address import Address
+from hrctl.model.values import Json
+
+_LISTEN = "the driver's own address"
+
+
+def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+    ctx: typer.Context,
+    *,
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help="GET, POST, ...")
+    ] = "GET",
+    host: Annotated[str, typer.Option("--host", metavar="NAME", help="The name asked for.")] = "",
+    path: Annotated[str, typer.Option("--path", metavar="PATH", help="Of the request.")] = "/",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", metavar="NAME:VALUE", help="Of the request. Repeatable."),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Only this listener (default: each)."),
+    ] = None,
+    times: Annotated[
+        int, typer.Option("--times", min=1, metavar="N", help="How many such requests.")
+    ] = 1,
+    registry: In = None,
+) -> int:
+    """Tell which Route answers a request, where it goes, and why the others do not match.
+
+    Only the YAML is looked at: on a pull request it shows the effect before anything is applied.
+    The exit code is 1 where nobody answers.
+
+    Examples:
+      hrctl mesh simulate --in dev --host shop.example --path /cart
+      hrctl mesh simulate --in dev --header "Cookie: arm=b" --times 10000
+    """
+    console = console_of(ctx)
+    request = Request(method.upper(), host, path, dict(map(_header, header or ())))
+    with Session(console) as session:
+        tree = session.tree()
+        chosen = naming.of_kind(tree, "Route", registry)
+        specs = {str(one): tree.resource(one).body["spec"] for one in chosen}
+    groups: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for address, spec in sorted(specs.items()):
+        if spec["type"] != "TCP":
+            groups.setdefault(spec.get("listen") or _LISTEN, {})[address] = spec
+    if listen is not None:
+        groups = {name: some for name, some in groups.items() if name == listen}
+    if not groups:
+        where = f"listens at {listen}" if listen else "takes requests"
+        raise HrctlError.of("HR142", f"no Route here {where}", hint="see `hrctl mesh list`")
+    told = [_told(name, verdict_of(some, request), some, times) for name, some in groups.items()]
+    if console.json_output:
+        console.json(told)
+    else:
+        for one in told:
+            for line in _lines(one):
+                console.data(line)
+    return Exit.DONE if any(one["route"] for one in told) else Exit.ERROR
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise HrctlError.of(
+            "HR162", f"'{text}' is not NAME:VALUE", hint="as --header 'X-Team: red'"
+        )
+    return name.strip().lower(), value.strip()
+
+
+def _told(
+    listen: str, verdict: Verdict, specs: Mapping[str, Mapping[str, Any]], times: int
+) -> dict[str, Json]:
+    parts = []
+    if verdict.route is not None:
+        destinations = specs[verdict.route]["destinations"]
+        counts = apportioned(verdict.shares, times)
+        for one, share, count in zip(destinations, verdict.shares, counts, strict=True):
+            parts.append({"destination": _named(one), "share": round(share, 6), "times": count})
+    return {
+        "listen": listen,
+        "route": verdict.route,
+        "match": verdict.number,
+        "rule": verdict.rule,
+        "times": times,
+        "destinations": parts,
+        "others": [
+            {"route": miss.route, "match": miss.number, "why": miss.why} for miss in verdict.misses
+        ],
+    }
+
+
+def apportioned(shares: tuple[float, ...], times: int) -> list[int]:
+    """The expected numbers, whole and together `times`, by largest remainder."""
+    exact = [share * times for share in shares]
+    found = [int(one) for one in exact]
+    order = sorted(range(len(exact)), key=lambda i: (found[i] - exact[i], i))
+    for index in order[: times - sum(found)] if sum(shares) else ():
+        found[index] += 1
+    return found
+
+
+def _named(destination: Mapping[str, Any]) -> str:
+    subset = destination.get("subset")
+    where = destination.get("service") or destination.get("address") or "grid"
+    where = Address(where).local if "/" in str(where) else str(where)
+    return f"{subset} ({where})" if subset else where
+
+
+def _lines(one: Mapping[str, Any]) -> list[str]:
+    lines = [f"{one['listen']}"]
+    if one["route"] is None:
+        lines.append("  nobody answers (404)")
+    else:
+        why = f", because of {one['rule']}" if one["rule"] else ""
+        lines.append(f"  {one['route']} answers{why}")
+        for part in one["destinations"]:
+            count = f"{part['times']:>8} times" if one["times"] > 1 else ""
+            lines.append(f"    {part['share'] * 100:6.2f} %{count}  {part['destination']}")
+    lines += [f"  not {miss['route']}: {miss['why']}" for miss in one["others"]]
+    return lines

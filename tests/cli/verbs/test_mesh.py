@@ -1,0 +1,145 @@
+"""`hrctl mesh` and `hrctl grid`: edits of routes and nodes, and answers from the YAML alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hrctl.cli.verbs.mesh_simulate import apportioned
+
+if TYPE_CHECKING:
+    from tests.cli.verbs.conftest import Shell
+
+ROUTES = """\
+# Who gets what.
+apiVersion: hrctl.dev/v1
+kind: Route
+metadata: {name: web}
+spec:
+  type: HTTP
+  listen: 127.0.0.1:18999
+  hosts: [shop.example]
+  destinations:
+    - {address: 127.0.0.1:1, subset: v1}  # the old one
+    - {address: 127.0.0.1:2, subset: v2}
+    - {grid: {balance: CONSISTENT_HASH, hashHeader: x-user}, subset: v3}
+  trafficSplit:
+    mode: PERCENTAGE
+    rules:
+      - {subset: v1, percentage: 90}  # most
+      - {subset: v2, percentage: 10}
+---
+apiVersion: hrctl.dev/v1
+kind: Route
+metadata: {name: admin}
+spec:
+  type: HTTP
+  listen: 127.0.0.1:18999
+  hosts: [shop.example]
+  match: [{path: {prefix: /admin}, headers: {x-staff: "yes"}}]
+  destinations: [{address: 127.0.0.1:3}]
+"""
+NODES = "---\n".join(
+    f"apiVersion: hrctl.dev/v1\nkind: Node\nmetadata: {{name: n{number}}}\n"
+    f"spec: {{type: WORKER, address: 10.0.0.{number}:80, weight: {number}, region: {region}}}\n"
+    for number, region in ((1, "eu"), (2, "eu"), (3, "us"))
+)
+
+
+@pytest.fixture
+def mesh(shell: Shell) -> Shell:
+    shell.write("shop/dev/mesh.yaml", ROUTES)
+    shell.write("shop/dev/nodes.yaml", NODES)
+    return shell
+
+
+def test_a_split_changes_its_two_lines(mesh: Shell) -> None:
+    before = mesh.read("shop/dev/mesh.yaml")
+    mesh.hrctl("mesh", "traffic-split", "web", "v1=50", "v2=50")
+    after = mesh.read("shop/dev/mesh.yaml")
+    assert after == before.replace("90}  # most", "50}  # most").replace("e: 10}", "e: 50}")
+    assert mesh.hrctl("mesh", "traffic-split", "web", "v1=50", "v2=50") == ""
+    mesh.hrctl("mesh", "traffic-split", "web", "v3=100")
+    assert "percentage: 100" in mesh.read("shop/dev/mesh.yaml")
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (["v1=90", "v2=20"], "the parts add up to 110"),
+        (["v1=90", "v9=10"], "no destination with the subset 'v9'"),
+        (["v1"], "is not SUBSET=PERCENT"),
+        (["v1=-5", "v2=105"], "is not SUBSET=PERCENT"),
+    ],
+)
+def test_a_wrong_split_changes_nothing(mesh: Shell, parts: list[str], says: str) -> None:
+    before = mesh.files()
+    assert mesh.fails("mesh", "traffic-split", "web", *parts) == 1
+    assert says in mesh.err
+    assert mesh.files() == before
+
+
+def test_breaker_and_retries_are_set_shown_and_taken_away(mesh: Shell) -> None:
+    mesh.hrctl("mesh", "circuit-breaker", "web", "--failures", "7", "--open-for", "10s")
+    mesh.hrctl("mesh", "retry", "web", "--attempts", "4", "--on", "reset", "--status-code", "429")
+    shown = mesh.json("mesh", "show", "web")["spec"]
+    assert shown["circuitBreaker"]["failureThreshold"] == 7
+    assert (shown["retry"]["attempts"], shown["retry"]["on"]) == (4, ["reset"])
+    assert "failureThreshold: 7" in mesh.hrctl("mesh", "circuit-breaker", "web")
+    assert mesh.json("mesh", "retry", "web")["retry"]["statusCodes"] == [429]
+    mesh.hrctl("mesh", "retry", "web", "--off")
+    assert "retry" not in mesh.json("mesh", "show", "web")["spec"]
+    assert "  # the old one" in mesh.read("shop/dev/mesh.yaml")
+    assert mesh.fails("mesh", "retry", "web", "--off", "--attempts", "1") == 1
+
+
+def test_a_new_route_leads_where_it_is_told(mesh: Shell) -> None:
+    mesh.hrctl(
+        *("mesh", "add-route", "new", "--in", "dev", "--listen", "127.0.0.1:18998"),
+        *("--to", "127.0.0.1:5@v1=90", "--to", "127.0.0.1:6@v2=10", "--prefix", "/new"),
+    )
+    spec = mesh.json("mesh", "show", "new")["spec"]
+    assert [one["weight"] for one in spec["destinations"]] == [90, 10]
+    assert spec["match"][0]["path"] == {"prefix": "/new"}
+
+
+def test_a_request_is_simulated_from_the_yaml(mesh: Shell) -> None:
+    ask = ("mesh", "simulate", "--host", "shop.example:80", "--times", "1000")
+    (found,) = mesh.json(*ask)
+    assert found["route"] == "acme/shop/dev:Route/web"
+    assert [one["times"] for one in found["destinations"]] == [900, 100, 0]
+    assert found["others"][0]["why"] == "the path does not begin with /admin"
+    (found,) = mesh.json(*ask, "--path", "/admin/x", "--header", "X-Staff: yes")
+    assert found["route"] == "acme/shop/dev:Route/admin"
+    assert "not acme/shop/dev:Route/admin: the header x-staff is not 'yes'" in mesh.hrctl(
+        *ask, "--path", "/admin"
+    )
+    assert mesh.fails("mesh", "simulate", "--host", "other.example") == 1
+    assert "nobody answers" in mesh.out
+    assert mesh.fails("mesh", "simulate", "--listen", "127.0.0.1:1") == 1
+    assert "HR142" in mesh.err
+
+
+def test_expected_numbers_are_whole_and_complete() -> None:
+    assert apportioned((1 / 3, 1 / 3, 1 / 3), 100) == [34, 33, 33]
+    assert apportioned((0.9, 0.1), 1) == [1, 0]
+
+
+def test_nodes_share_by_strategy_and_a_key_has_its_node(mesh: Shell) -> None:
+    shares = mesh.json("grid", "balance", "--strategy", "weighted")["shares"]
+    assert {one.rpartition("/")[2]: round(share, 3) for one, share in shares.items()} == {
+        "n1": 0.167,
+        "n2": 0.333,
+        "n3": 0.5,
+    }
+    assert len(mesh.json("grid", "balance", "--where", "region=eu")["shares"]) == 2
+    chosen = mesh.json("grid", "balance", "--route", "web", "--key", "user-42")["chosen"]
+    assert chosen == mesh.json("grid", "balance", "--key", "user-42")["chosen"]
+    mesh.hrctl("grid", "drain", chosen)
+    assert mesh.json("grid", "balance", "--key", "user-42")["chosen"] != chosen
+    mesh.hrctl("grid", "activate", chosen)
+    assert mesh.json("grid", "balance", "--key", "user-42")["chosen"] == chosen
+    assert mesh.fails("grid", "balance", "--where", "region=asia") == 1
+    for wrong in (["--where", "region"], ["--strategy", "x"], ["--route", "admin"]):
+        assert mesh.fails("grid", "balance", *wrong) == 1

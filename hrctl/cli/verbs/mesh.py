@@ -247,7 +247,7 @@ def retry(  # noqa: PLR0913 - each option is a parameter
 
     Examples:
       hrctl mesh retry shop --attempts 3 --on 5xx --on reset
-      hrctl mesh retry shop --status-code 429 --per-try-timeout 500ms --commit --apply
+      hrctl mesh retry shop --status-code 429 --per-try-timeout 500ms --commit
     """
     given: dict[str, Json] = {
         "attempts": attempts,

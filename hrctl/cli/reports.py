@@ -8,6 +8,8 @@ is reported in every format that was asked for.
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +69,8 @@ class Reports:
                 problems.append(_no_report(text))
             elif (other := taken.setdefault(_real(path), text)) is not text:
                 problems.append(_twice(path, other, text))
+            elif _is_standard_output(path):
+                problems.append(_twice(path, "standard output", text))
             elif (refused := _unwritable(path)) is not None:
                 problems.append(refused)
             else:
@@ -191,6 +195,15 @@ def _real(path: Path) -> str:
     if path.exists() and not path.is_file() and not path.is_dir():
         return f"{path}#{id(path)}"
     return os.path.realpath(path)
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Whether standard output goes to this very file."""
+    try:
+        out = os.fstat(sys.stdout.fileno())
+        return stat.S_ISREG(out.st_mode) and os.path.samestat(out, path.stat())
+    except (OSError, ValueError):  # no such file yet, or no real stream
+        return False
 
 
 def _no_report(text: str) -> Diagnostic:

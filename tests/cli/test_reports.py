@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -144,6 +146,22 @@ def test_two_outputs_to_one_file(
     assert main(["validate", "--report=sarif=out.txt", f"--report=junit={second}"]) == 1
     assert "HR280 two outputs go to" in capsys.readouterr().err
     assert not (project.root / "out.txt").exists()
+
+
+def test_standard_output_is_an_output_too(project: ProjectFolder) -> None:
+    file = project.root / "out.txt"
+    program = [sys.executable, "-c", "from hrctl.cli.main import main; main()"]
+    with file.open("w") as stream:
+        done = subprocess.run(
+            [*program, "validate", "-o", "sarif", "--report=junit=./out.txt"],
+            cwd=project.root,
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "HR280 two outputs go to out.txt: standard output and junit=./out.txt" in done.stderr
 
 
 @pytest.mark.usefixtures("project")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hrctl.model.address import Address
 from hrctl.reconcile.branch import Parts, divide
@@ -195,3 +197,35 @@ def test_the_order_stays(case: Case) -> None:
     branch = {name: {"dependsOn": names[:number]} for number, name in enumerate(names)}
     parts = case.parts({}, branch)
     assert [one.address for one in parts.ours] == [Address(name) for name in names]
+
+
+VALUES = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(VALUES, VALUES, VALUES, VALUES)
+def test_every_field_is_somebodys_and_nobody_has_one_twice(
+    case: Case, was: dict[str, int], live: dict[str, int], base: dict[str, int], new: dict[str, int]
+) -> None:
+    world = case.world
+    entry = case.helpers.entry_of(A, spec(**was))
+    world.record([entry])
+    world.put({A: {**spec(**live), "version": "other"}})
+    world.declare({A: spec(**base)})
+    before = world.desired
+    world.declare({A: spec(**new)})
+    changes = world.plan().pending
+    parts = divide(changes, world.desired, before)
+    divided = [*parts.ours, *parts.pending, *parts.drift]
+    assert {one.address for one in divided} == {one.address for one in changes}
+    assert sorted(field.path for one in divided for field in one.fields) == sorted(
+        field.path for one in changes for field in one.fields
+    )
+    mine = {field.path.removeprefix("/spec/") for one in parts.ours for field in one.fields}
+    assert all(base.get(key) != new.get(key) for key in mine), "what both declare is not its own"
+    rest = {field.path.removeprefix("/spec/") for one in changes for field in one.fields} - mine
+    assert all(base.get(key) == new.get(key) for key in rest)

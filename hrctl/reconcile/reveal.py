@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Key = tuple[Address, str]
 
 _ABSENT: Final = object()
+_DEEPEST: Final = 32  # references to references; a tree has no cycles, a plan file may have
 
 
 class RunSecrets:
@@ -98,15 +99,13 @@ class RunSecrets:
         in `keeping` keep references to secrets as they are and need none of them.
         """
         listed = [change for change in changes if change.action not in LEDGER_ONLY]
-        touched = {change.address for change in listed if change.action is not Action.DELETE}
+        touched = {one.address: one for one in listed if one.action is not Action.DELETE}
         found: dict[str, Diagnostic] = {}
         for change in filter(refers, listed):
-            for path, source in references(change.after):
-                key = target(source)
-                if key is not None and key[0] in touched:
-                    continue
+            for path, reference in references(change.after):
                 try:
-                    self._value(source, secrets=change.driver not in keeping)
+                    for source in _known_now(reference, touched):
+                        self._value(source, secrets=change.driver not in keeping)
                 except HrctlError as error:
                     one = error.diagnostics[0]
                     place = replace(
@@ -185,6 +184,24 @@ class RunSecrets:
         if isinstance(value, str):
             revealed.remember(value)
         return value
+
+
+def _known_now(
+    source: Mapping[str, Json], touched: Mapping[Address, Change], depth: int = 0
+) -> Iterator[Mapping[str, Json]]:
+    """The references that can be followed before anything is done.
+
+    Of an output of what the changes touch, those are the secrets that it will be made of.
+    """
+    key = target(source)
+    change = touched.get(key[0]) if key is not None else None
+    if key is None or change is None:
+        yield source
+        return
+    output = static_outputs(key[0], change.after or {}).get(key[1])
+    if output is not None and depth < _DEEPEST:
+        for _, inner in references(output.value):
+            yield from _known_now(inner, touched, depth + 1)
 
 
 def refers(change: Change) -> bool:

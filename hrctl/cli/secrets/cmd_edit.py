@@ -75,7 +75,7 @@ def edit(
 
 def _targets(tree: Tree, address: str, field: str | None) -> dict[str, Target]:
     """What is edited, by what it is called in the file."""
-    from hrctl.cli.secrets.target import find, find_address
+    from hrctl.cli.secrets.target import called, find, find_address
 
     if field is not None:
         return {field: find(tree, address, field)}
@@ -83,15 +83,7 @@ def _targets(tree: Tree, address: str, field: str | None) -> dict[str, Target]:
     rows = [row for row in tree.secrets() if row.address == at]
     if not rows:
         raise HrctlError.of("HR147", f"{at} holds no secret", hint="name a field, and it gets one")
-    return {_called(row.field, at.kind): find(tree, at, row.field) for row in rows}
-
-
-def _called(field: str, kind: str) -> str:
-    """A field as a person would write it."""
-    parts = field.removeprefix("/spec/").split("/")
-    if any("~" in part or "." in part for part in parts):
-        return field
-    return parts[1] if kind == "Config" and len(parts) == 2 else ".".join(parts)  # noqa: PLR2004 - entries and key
+    return {called(row.field, at.kind): find(tree, at, row.field) for row in rows}
 
 
 def _values(session: Session, targets: Mapping[str, Target]) -> dict[str, str]:

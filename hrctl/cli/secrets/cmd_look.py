@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +15,8 @@ from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError
 
 if TYPE_CHECKING:
+    from hrctl.cli.console import Console
+    from hrctl.cli.secrets.age import Changed
     from hrctl.model.registry import SecretRow
     from hrctl.model.tree import Tree
     from hrctl.secrets import Unsealed
@@ -59,18 +63,31 @@ def list_(ctx: typer.Context, where: Where = None) -> int:
     elif not found:
         console.note("There are no encrypted values here.")
     else:
-        table = [
-            (
-                one["address"],
-                one["field"].removeprefix("/spec/").replace("/", "."),
-                ", ".join(each["name"] for each in one["recipients"]) or "-",
-                (one["commit"] or "-")[:7],
-                change.ago,
-            )
-            for one, change in zip(found, ages, strict=True)
-        ]
-        console.table(("ADDRESS", "FIELD", "RECIPIENTS", "COMMIT", "CHANGED"), table)
+        console.lines(_lines(console, found, ages))
     return Exit.DONE
+
+
+def _lines(console: Console, found: list[dict[str, Any]], ages: Sequence[Changed]) -> Iterator[str]:
+    """A line for each, below that of its document; columns are as wide as what is in them."""
+    from hrctl.cli.secrets.target import called
+
+    brush = console.brush(sys.stdout)
+    rows = [
+        (
+            called(one["field"], one["address"].partition(":")[2].partition("/")[0]),
+            ", ".join(each["name"] for each in one["recipients"]) or "(nobody named)",
+            (one["commit"] or "-")[:7],
+        )
+        for one in found
+    ]
+    widths = [min(max(len(row[column]) for row in rows), 40) for column in range(3)]
+    before = None
+    for one, row, change in zip(found, rows, ages, strict=True):
+        if one["address"] != before:
+            yield brush(one["address"], "bold")
+            before = one["address"]
+        cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield f"  {cells}  {change.ago}"
 
 
 def check(ctx: typer.Context, where: Where = None) -> int:

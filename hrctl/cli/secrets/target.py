@@ -151,6 +151,14 @@ def is_entry(kind: str, parts: list[str]) -> bool:
     return kind == "Config" and parts[:2] == ["spec", "entries"] and len(parts) == 3  # noqa: PLR2004 - and the key
 
 
+def called(field: str, kind: str) -> str:
+    """A field of a place as a person would write it."""
+    parts = field.removeprefix("/spec/").split("/")
+    if any("~" in part or "." in part for part in parts):
+        return field
+    return parts[1] if kind == "Config" and len(parts) == 2 else ".".join(parts)  # noqa: PLR2004 - entries and key
+
+
 def _pointer(address: Address, field: str, manifest: dict[str, Any]) -> str:
     if field.startswith("/"):
         parts = pointer_parts(field)

@@ -183,13 +183,13 @@ def test_list_tells_where_for_whom_and_since_when(many: Vault) -> None:
     assert listed[0]["recipients"][0]["name"].startswith("age1")
     many.hrctl("secrets", "set", "Config/b", "P", typed="new")
     text = many.hrctl("secrets", "list", "prod")
-    rows = [line.split() for line in text.splitlines()]
-    assert [row[-2:] for row in rows[1:]] == [
+    first, *rows = [line.split() for line in text.splitlines() if line.startswith("  ")]
+    assert first[0] == "P"
+    assert [row[-2:] for row in (first, *rows)] == [
         ["just", "now"],
         ["not", "committed"],
         ["just", "now"],
     ]
-    assert "entries.P" in text
 
 
 def test_list_without_git(many: Vault) -> None:

@@ -30,8 +30,8 @@ def validate(  # noqa: PLR0913  # as many options as there are
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
-            help="Tell only of these and of what depends on them. Default: the whole project.",
+            metavar="[PATH]...",
+            help="Tell only of these files and folders, and of what depends on them.",
             show_default=False,
         ),
     ] = None,

@@ -40,8 +40,8 @@ def jobs(files: Sequence[Path], *, changed: bool) -> dict[Path, frozenset[str]]:
     """Which files of which project are meant: its root -> paths relative to that.
 
     Args:
-        files: as given, from the current folder on. What lies in no project is left out, as is
-            what is no manifest.
+        files: as given, from the current folder on; a folder is all that lies below it. What lies
+            in no project is left out, as is what is no manifest.
         changed: also whatever differs from the commit of the repository around, deleted or not.
 
     Raises:
@@ -53,7 +53,7 @@ def jobs(files: Sequence[Path], *, changed: bool) -> dict[Path, frozenset[str]]:
     for path in files:
         if not path.exists():
             raise HrctlError.of("HR067", f"{path} cannot be read: no such file")
-    wanted = [path.parent.resolve() / path.name for path in files]
+    wanted = [one for path in files for one in _below(path.parent.resolve() / path.name)]
     top = git.toplevel(Path.cwd()) if changed else None
     if top is not None:
         wanted += [top / path for path in since_commit(top)]
@@ -63,6 +63,11 @@ def jobs(files: Sequence[Path], *, changed: bool) -> dict[Path, frozenset[str]]:
         if root is not None and path.suffix in _SUFFIXES:
             found.setdefault(root, set()).add(path.relative_to(root).as_posix())
     return {root: frozenset(paths) for root, paths in sorted(found.items())}
+
+
+def _below(path: Path) -> list[Path]:
+    """A file, or every file in a folder and below it."""
+    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def of_all(loaded: Loaded) -> Told:

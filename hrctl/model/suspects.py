@@ -24,7 +24,7 @@ _ISSUED: Final = re.compile(
     r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+|AGE-SECRET-KEY-1[0-9A-Z]{58}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
-_URL_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s:@]*:([^/?#\s@]+)@")
+_URL_PASSWORD: Final = re.compile(r"\w://[^/?#\s:@]*:[^/?#\s@]+@")
 _NAMED: Final = re.compile(
     r"(?i)passw(or)?d|secret|token|api_?key|private_?key|credential|passphrase"
 )
@@ -36,6 +36,7 @@ _SHARE: Final = 0.8  # of the entropy that the length allows
 _HEX_BITS: Final = 3.0
 _NAMED_BITS: Final = 2.5
 _SHORTEST: Final = 8
+_LOOKED_AT: Final = 10_000  # characters of a value: no pattern above takes long on so few
 
 
 class Suspect(NamedTuple):
@@ -77,6 +78,7 @@ def _walk(value: Any, at: list[str]) -> Iterator[Suspect]:
 
 def reason(name: str, value: str) -> str | None:
     """Why a value looks like a secret, without saying anything of it; None where it does not."""
+    value = value[:_LOOKED_AT]
     if _ISSUED.search(value):
         return "has the form of an issued token or key"
     if _URL_PASSWORD.search(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -82,3 +83,10 @@ def test_entropy() -> None:
     assert entropy("") == 0
     assert entropy("aaaa") == 0
     assert entropy("abcd") == 2
+
+
+@pytest.mark.parametrize("part", ["a", "eyJ", "://a:", "A1b", "0", "-", "BEGIN ", "sha256:"])
+def test_ten_megabytes_take_no_time(part: str) -> None:
+    start = process_time()
+    reason("PASSWORD", part * (10_000_000 // len(part)))
+    assert process_time() - start < 5  # seconds; quadratic would be hours

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrctl.model.kinds.base import Filled, Spec, says
+from hrctl.model.kinds.base import Filled, Spec, choices, says
 
 JsonFile = Annotated[str, says(r".\.json$", "the name of a JSON file, such as flags.json")]
 
@@ -16,6 +16,13 @@ class FlagdConfig(Spec):
 
     file: JsonFile | None = Field(None, description="One file for every flag of this instance.")
     folder: Filled | None = Field(None, description="A folder with one file for each registry.")
+    evaluators: Annotated[
+        Literal["all", "cbor"],
+        choices(
+            "those that hash CBOR (Python) and those that hash bare text (Node) agree",
+            "only those that hash CBOR: files are a third smaller",
+        ),
+    ] = Field("all", description="Whose answers to shares are hrctl's.")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

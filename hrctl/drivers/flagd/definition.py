@@ -7,6 +7,7 @@ flag (its owner, its date) stands in its metadata, as text, so that nothing else
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 from time import time_ns
@@ -26,8 +27,14 @@ BODY: Final = "hrctl.body"
 START: Final = "hrctl.start"
 
 
-def define(name: str, body: Body, start: datetime | None = None) -> Definition:
-    """The definition of a flag, without metadata. `start` is when its schedule began."""
+def define(
+    name: str, body: Body, start: datetime | None = None, *, bare_text: bool = True
+) -> Definition:
+    """The definition of a flag, without metadata.
+
+    `start` is when its schedule began. With `bare_text` it holds for evaluators that hash the
+    bare text, too.
+    """
     spec = body["spec"]
     made: Definition = {
         "state": "DISABLED" if spec["status"] == "DISABLED" else "ENABLED",
@@ -36,7 +43,7 @@ def define(name: str, body: Body, start: datetime | None = None) -> Definition:
     }
     if made["state"] == "DISABLED":
         return made
-    rest, default = _rest(name, spec, start)
+    rest, default = _rest(_Shares(name=name, spec=spec, start=start, bare_text=bare_text))
     made["defaultVariant"] = default
     targeting = rest
     for condition, variant in reversed(_rules(spec)):
@@ -58,31 +65,46 @@ def _rules(spec: dict[str, Any]) -> list[tuple[Any, str]]:
     return found
 
 
-def _rest(name: str, spec: dict[str, Any], start: datetime | None) -> tuple[Any, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shares:
+    """What the expressions of shares are made from."""
+
+    name: str
+    spec: dict[str, Any]
+    start: datetime | None
+    bare_text: bool
+
+    def part(self, found: str | list[tuple[str, int]]) -> Any:
+        """The expression of a split; a variant alone is its name."""
+        if isinstance(found, str):
+            return found
+        rollout = self.spec["rollout"]
+        return expressions.fractional(
+            shares.salt(self.name, rollout),
+            rollout["stickiness"],
+            found,
+            bare_text=self.bare_text,
+        )
+
+
+def _rest(wanted: _Shares) -> tuple[Any, str]:
     """What whoever no rule matches gets: an expression (None: nothing), and the default."""
+    spec = wanted.spec
     rollout = spec.get("rollout")
     if rollout and rollout.get("steps") and spec["status"] != "TESTING":
-        return _scheduled(name, spec, start), spec["default"]
+        return _scheduled(wanted), spec["default"]
     found = split(spec)
-    if isinstance(found, str):
-        return None, found
-    return _shared(name, spec, found), spec["default"]
+    return (None, found) if isinstance(found, str) else (wanted.part(found), spec["default"])
 
 
-def _shared(name: str, spec: dict[str, Any], weights: list[tuple[str, int]]) -> Any:
-    rollout = spec["rollout"]
-    return expressions.fractional(shares.salt(name, rollout), rollout["stickiness"], weights)
-
-
-def _scheduled(name: str, spec: dict[str, Any], start: datetime | None) -> Any:
+def _scheduled(wanted: _Shares) -> Any:
     """Each step from its second on; the clock is the evaluator's."""
     made: Any = None
-    for since, _ in shares.boundaries(spec["rollout"], start):
+    spec = wanted.spec
+    for since, _ in shares.boundaries(spec["rollout"], wanted.start):
         at = since or datetime.fromtimestamp(0, UTC)
-        found = split(spec, start, at)
-        part: Any = found if isinstance(found, str) else _shared(name, spec, found)
-        if found == spec["default"]:
-            part = None
+        found = split(spec, wanted.start, at)
+        part = None if found == spec["default"] else wanted.part(found)
         if since is None:
             made = part
         else:
@@ -186,9 +208,12 @@ def live_body(name: str, found: Definition) -> Body:
         return _inferred(found)
     body = _full(json.loads(metadata[BODY]))
     start = metadata.get(START)
-    expected = define(name, body, datetime.fromisoformat(start) if start else None)
+    began = datetime.fromisoformat(start) if start else None
     bare = {key: item for key, item in found.items() if key != "metadata"}
-    return body if bare == expected else _overlaid(name, body, expected, bare)
+    short = define(name, body, began, bare_text=False)
+    expected = define(name, body, began)
+    # an instance whose `evaluators` were changed has written the other form
+    return body if bare in (short, expected) else _overlaid(name, body, expected, bare)
 
 
 def _overlaid(name: str, body: Body, expected: Definition, found: Definition) -> Body:
@@ -203,8 +228,9 @@ def _overlaid(name: str, body: Body, expected: Definition, found: Definition) ->
     if held != expected.get("targeting") and found.get("state") == expected["state"]:
         share = _share(held)
         rollout = {**(spec.get("rollout") or {}), "percentage": share}
-        guess = {**spec, "rollout": rollout}
-        if share is not None and define(name, {**body, "spec": guess}).get("targeting") == held:
+        guess = {**body, "spec": {**spec, "rollout": rollout}}
+        forms = [define(name, guess, bare_text=one) for one in (True, False)] if share else []
+        if any(one.get("targeting") == held for one in forms):
             spec["rollout"] = rollout
         else:  # what no rule of ours is: shown as it stands
             spec["targeting"] = [{"expression": held}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ class FlagdDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._context = context
+        self._bare_text = config.get("evaluators", "all") == "all"
         file = config.get("file")
         self._file: Path | None = context.root / file if file else None
         self._folder: Path = context.root / (config.get("folder") or ".")
@@ -155,8 +157,11 @@ class FlagdDriver:
         if change.action is Action.DELETE:
             del flags[address.name]
             return Outcome(address, Result.DONE)
+        body = change.after or {}
         try:
-            made = self._define(address, secrets.resolve(change.after))
+            if "valueFrom" in json.dumps(body):  # looking for it takes a tenth of resolving
+                body = secrets.resolve(body)
+            made = self._define(address, body)
         except HrctlError as error:
             return Outcome(address, Result.FAILED, error=error.diagnostics[0])
         flags[address.name] = made
@@ -168,7 +173,7 @@ class FlagdDriver:
             committed = self._context.committed
             start = (committed(address) if committed else None) or datetime.now(UTC)
             start = start.replace(microsecond=0)
-        made = definition.define(address.name, body, start)
+        made = definition.define(address.name, body, start, bare_text=self._bare_text)
         return definition.marked(made, self._context.project, address, body, start)
 
     def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:

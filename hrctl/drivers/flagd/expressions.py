@@ -45,13 +45,19 @@ _HEADS: Final = "".join(chr(length + 0x60 * (length < _BRIEF)) for length in ran
 LONGEST: Final = 64  # characters of what is hashed behind the salt
 
 
-def fractional(prefix: str, stickiness: str, weights: Sequence[tuple[str, int]]) -> Logic:
-    """What the hash decides; null where the attribute is missing, which gives the default."""
+def fractional(
+    prefix: str, stickiness: str, weights: Sequence[tuple[str, int]], *, bare_text: bool = True
+) -> Logic:
+    """What the hash decides; null where the attribute is missing, which gives the default.
+
+    With `bare_text` evaluators that hash the bare text agree with those that hash CBOR.
+    """
     name = attribute_path(stickiness)
     # the targeting key is text in every SDK; anything else may be 0
     there = _var(name) if name == KEY else {"!": [{"in": [_var(name), [None, ""]]}]}
     arms = [[variant, weight] for variant, weight in weights]
-    return {"if": [there, {"fractional": [_bucket_key(prefix, name), *arms]}, None]}
+    key = _bucket_key(prefix, name) if bare_text else {"cat": [prefix, _var(name)]}
+    return {"if": [there, {"fractional": [key, *arms]}, None]}
 
 
 def _bucket_key(prefix: str, name: str) -> Logic:

@@ -48,7 +48,7 @@ class TestFolder(DriverContract):
 
 
 class TestFile(TestFolder):
-    config: ClassVar[dict[str, Any]] = {"file": "flags/all.json"}
+    config: ClassVar[dict[str, Any]] = {"file": "flags/all.json", "evaluators": "cbor"}
 
     @pytest.fixture(autouse=True)
     def _shared(self, _root: None) -> None:

@@ -65,6 +65,15 @@ def test_python() -> None:
     require_equal(pairs.ask_python(config, asks))
 
 
+def test_the_short_form_is_python_s_too() -> None:
+    specs = pairs.flags(SEED, 400)
+    made = {name: define(name, {"spec": one}, bare_text=False) for name, one in specs.items()}
+    config, asks, _ = asked()
+    short = json.dumps({"flags": made})
+    assert len(short) < len(config)
+    require_equal(pairs.ask_python(short, asks))
+
+
 def test_node() -> None:
     config, asks, _ = asked()
     require_equal(pairs.ask_node(config, asks)[0])

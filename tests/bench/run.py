@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import generate, versions
+from tests.bench import generate, secrets, versions
 from tests.bench.measure import Run, median, once, paired
 
 HERE = Path(__file__).parent
@@ -289,6 +289,8 @@ def main() -> None:
             table, folder, HRCTL, (10_000 // scale, 2_000 // scale)
         ),
         "diff": lambda: versions.diff(table, folder, HRCTL, 100_000 // scale),
+        "decrypt": lambda: secrets.decrypt(table, folder, HRCTL, 200),
+        "rotate": lambda: secrets.rotate(table, folder, HRCTL, 1_000 // scale),
         "100k": lambda: hundred_thousand(table, folder, 100_000 // scale),
     }
     try:

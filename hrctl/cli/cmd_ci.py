@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MARKER: Final = re.compile(r"<!-- hrctl:\S+ -->")
 _APPROVAL: Final = re.compile(r"^Approval: `(sha256:[0-9a-f]{64})`", re.MULTILINE)
+_NOTHING: Final = re.compile(r"^### hrctl plan: no changes", re.MULTILINE)
 _PLAN: Final = "<!-- hrctl:plan"
 _LABEL: Final = "hrctl-drift"
 _SHORT: Final = 12  # characters of a commit in a message
@@ -82,14 +83,13 @@ def approved(
     marker = _plan_marker()
     mine = [one.body for one in forge.comments(request) if one.author == forge.author]
     planned = [body for body in mine if body.startswith(marker)]
-    found = [digest for body in planned for digest in _APPROVAL.findall(body)]
-    if not found:
+    digest = _digest_in(planned[-1]) if planned else None
+    if digest is None:
         raise HrctlError.of(
             "HR300",
             f"request {request} has no comment of {forge.author} with a digest",
             hint="`hrctl ci comment` writes it when the request is planned",
         )
-    digest = str(found[-1])
     console = console_of(ctx)
     if console.json_output:
         console.json({"request": request, "approval": digest})
@@ -160,6 +160,18 @@ def _token(environ: Mapping[str, str], name: str, what: str) -> str:
     if not token:
         raise HrctlError.of("HR298", f"{name} is not set", hint=f"put {what} into it")
     return token
+
+
+def _digest_in(body: str) -> str | None:
+    """What was approved by a comment; None where its plan was none, but an error."""
+    found = _APPROVAL.search(body)
+    if found is not None:
+        return found.group(1)
+    if _NOTHING.search(body) is None:
+        return None
+    from hrctl.model import approval
+
+    return approval.digest(())
 
 
 def _plan_marker() -> str:

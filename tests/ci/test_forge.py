@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from hrctl.model import approval
+
 DIGEST = f"sha256:{'ab' * 32}"
 OTHER = f"sha256:{'cd' * 32}"
 PLAN = f"<!-- hrctl:plan:acme -->\n### hrctl plan: 1 to add\n\nApproval: `{DIGEST}`\n"
@@ -73,6 +75,14 @@ def test_what_was_approved(forge: Any, ci: dict[str, str], tmp_path: Path) -> No
     assert answer == {"request": 5, "approval": DIGEST}
     told = hrctl(tmp_path, ci, "ci", "approved", "--commit", "badc0de", exits=1)
     assert told.startswith("HR300 commit badc0de came from no merged request")
+
+
+def test_a_plan_without_changes_approves_of_nothing(
+    forge: Any, ci: dict[str, str], tmp_path: Path
+) -> None:
+    forge.merged["c0ffee"] = 5
+    forge.add(5, mine(ci), "<!-- hrctl:plan:acme -->\n### hrctl plan: no changes of this branch\n")
+    assert hrctl(tmp_path, ci, "ci", "approved") == f"{approval.digest(())}\n"
 
 
 def test_the_approval_of_this_project(forge: Any, ci: dict[str, str], tmp_path: Path) -> None:

@@ -203,6 +203,18 @@ def test_the_life_of_a_change(world: World) -> None:  # noqa: PLR0915 - a life h
     assert "No changes" in world.hrctl("plan")
 
 
+def test_a_request_without_manifests(world: World) -> None:
+    world.git("checkout", "-qb", "readme")
+    (world.author / "README.md").write_text("# The platform of acme\n")
+    world.git("add", "README.md")
+    assert world.commit("Read me").returncode == 0
+    assert world.propose(5, "readme").code == 0
+    assert "no changes" in world.forge.bodies(5)[0]
+    applied = world.merge(5, "readme")
+    assert applied.code == 0, applied.output
+    assert "No changes" in applied.output
+
+
 def test_what_was_not_reviewed_is_not_applied(world: World) -> None:
     services = world.author / "services.yaml"
     world.git("checkout", "-qb", "more-api")

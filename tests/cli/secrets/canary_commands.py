@@ -4,10 +4,13 @@ A command that is missing here fails `test_canary.test_every_command_is_run`. To
 `COMMANDS`, with a list of arguments for each way to run it (one that does well, one that fails).
 FILE stands for a file of manifests, PLAN for a saved plan, REV for the first commit. A command that
 would not end by itself, or only talks to another program, goes into `NOT_RUN` with the reason.
-Verbs that every kind has are in `VERBS`, and need no line of their own.
+Verbs that every kind has are in `VERBS`, and need no line of their own; nor do those of a kind that
+can hold no secret.
 """
 
 from __future__ import annotations
+
+from hrctl.model.kinds import GROUPS
 
 APP = "acme/shop/prod:Config/app"
 CACHE = "acme/shop/prod:Component/cache"
@@ -59,10 +62,6 @@ COMMANDS: dict[str, list[list[str]]] = {
     "service metrics": [[]],
     "service logs": [["prod:worker"]],
     "service dependencies": [["prod:worker"]],
-    "flag enable": [["nope"]],
-    "flag disable": [["nope"]],
-    "flag rollout": [["nope", "50"]],
-    "flag evaluate": [["nope", "--user", "u"]],
     # with --reveal and a key, `config get` and `config export` print secrets: that is asked for
     "config get": [["K00", "--in", "prod"], ["K00", "--in", "prod", "--explain"], ["nope"]],
     "config set": [["K00", "--in", "prod"], ["K00", "typed-by-hand", "--in", "prod"]],
@@ -106,10 +105,12 @@ def ways(command: str) -> list[list[str]] | None:
     if command in NOT_RUN:
         return []
     group, _, verb = command.partition(" ")
-    found = VERBS.get(verb)
-    if found is None or group in {"secrets", "state", "driver", "ci"}:
+    if group not in GROUPS:
         return None
-    if group not in NAMES:  # a kind that can hold no secret: its verbs are those of the others
-        found = found[-1:]
-    name = NAMES.get(group, "nope")
+    if group not in NAMES:  # a kind that can hold no secret, of which nothing is declared
+        return VERBS.get(verb, [["nope"]])[-1:]
+    found = VERBS.get(verb)
+    if found is None:
+        return None
+    name = NAMES[group]
     return [[name if word == "NAME" else word for word in way] for way in found]

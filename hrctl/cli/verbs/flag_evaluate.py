@@ -220,7 +220,7 @@ def _show(console: Console, rows: Sequence[dict[str, Any]], *, single: bool) -> 
         table = [[*_cells(row, many=many), *_live_cells(row, live=live)] for row in rows]
         console.table(heads + (["LIVE"] if live else []), table)
     for found in {_problem(row): None for row in rows if row["error"]}:
-        if found is not None and not console.json_output:
+        if found is not None:
             from hrctl.cli.render.diagnostics import report
 
             report(console, [found])
@@ -250,7 +250,8 @@ def _cells(row: dict[str, Any], *, many: bool) -> list[Json]:
 def _live_cells(row: dict[str, Any], *, live: bool) -> list[Json]:
     if not live:
         return []
-    return [f"{row['live']['variant']} (differs)" if row["differs"] else "the same"]
+    said = row["live"]["variant"] or row["live"]["error"] or row["live"]["reason"]
+    return [f"{said} (differs)" if row["differs"] else "the same"]
 
 
 def _problem(row: dict[str, Any]) -> Diagnostic | None:
@@ -283,6 +284,8 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     if "live" in row:
         live = row["live"]
         told = f"{_text(live['value'])}, variant {live['variant']}, {live['reason']}"
+        if live["error"]:
+            told = str(live["error"])
         yield f"  live     {told}{' (differs)' if row['differs'] else ' (the same)'}"
     if row["steps"] is not None:
         yield ""

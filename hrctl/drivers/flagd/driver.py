@@ -201,13 +201,18 @@ class FlagdDriver:
         return self._folder / (address.registry.replace("/", ".") + ".json")
 
     def _address(self, path: Path, name: str, found: definition.Definition) -> Address | None:
-        """What a flag is called here; None for one of others in a file of all registries."""
+        """What a flag is called here; None for one of others that no registry could have."""
         marks = definition.marks(found)
         if marks is not None:
-            return Address(marks[definition.ADDRESS])
-        if self._file is not None:
+            text = marks[definition.ADDRESS]
+        elif self._file is None:
+            text = f"{path.stem.replace('.', '/')}:FeatureFlag/{name}"
+        else:
             return None
-        return Address.of(path.stem.replace(".", "/"), "FeatureFlag", name)
+        try:
+            return Address.parse(text)
+        except HrctlError:  # a key or a mark that people wrote
+            return None
 
     def _taken(self, document: flagfile.Document | None, address: Address) -> Diagnostic | None:
         """HR251, where the key of a flag is another's."""

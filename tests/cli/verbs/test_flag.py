@@ -76,6 +76,23 @@ def test_the_live_system_is_asked_and_said_to_differ(shell: Shell) -> None:
     assert shell.json(*user)["differs"] is False
 
 
+def test_a_flag_that_was_never_applied_is_missing(shell: Shell) -> None:
+    begin(shell)
+    found = shell.json("flag", "evaluate", "express", "--user", "u", "--live")
+    assert (found["live"]["error"], found["differs"]) == ("FLAG_NOT_FOUND", True)
+    assert "live     FLAG_NOT_FOUND (differs)" in shell.hrctl(
+        "flag", "evaluate", "express", "--user", "u", "--live"
+    )
+
+
+def test_an_error_is_one_diagnostic_for_programs_too(shell: Shell) -> None:
+    begin(shell)
+    assert shell.fails("flag", "evaluate", "express", "-o", "json") == 1
+    assert json.loads(shell.out)["error"] == "TARGETING_KEY_MISSING"
+    (told,) = json.loads(shell.err)["diagnostics"]
+    assert told["code"] == "HR254"
+
+
 def test_a_plan_with_nothing_to_do_and_drift(shell: Shell) -> None:
     begin(shell)
     shell.hrctl("apply", "--yes", "--target", "FeatureFlag")

@@ -122,6 +122,36 @@ def test_two_registries_cannot_share_a_key_in_one_file(file: Path) -> None:
     apart.plan(create(other, gradual(10)))
 
 
+def test_keys_that_are_no_names_are_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "flags"
+    folder.mkdir()
+    theirs = FOREIGN["flags"]["theirs"]  # type: ignore[index]
+    text = json.dumps({"flags": {"Their Flag": theirs, "theirs": theirs}})
+    (folder / "acme.shop.json").write_text(text)
+    (folder / "A b.json").write_text(text)
+    driver = make(tmp_path, folder="flags")
+    assert [one.address for one in driver.scan()] == ["acme/shop:FeatureFlag/theirs"]
+    done(driver, create(EXPRESS, gradual(10)))
+    assert list(json.loads((folder / "acme.shop.json").read_text())["flags"]) == [
+        "Their Flag",
+        "theirs",
+        "express",
+    ]
+
+
+def test_a_mark_that_was_changed_by_hand_is_no_longer_ours(file: Path) -> None:
+    driver = make(file.parent)
+    done(driver, create(EXPRESS, gradual(10)))
+    held = json.loads(file.read_text())
+    held["flags"]["express"]["metadata"]["hrctl.address"] = "what?"
+    file.write_text(json.dumps(held))
+    assert list(driver.scan()) == []
+    assert list(driver.read([EXPRESS])) == []
+    (outcome,) = apply(driver, create(EXPRESS, gradual(50)))
+    assert outcome.error
+    assert outcome.error.code == "HR251"
+
+
 def test_another_hash_is_refused(file: Path) -> None:
     with pytest.raises(HrctlError, match="pins hash unleash"):
         make(file.parent).plan(create(EXPRESS, {**gradual(10), "hash": "unleash"}))

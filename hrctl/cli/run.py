@@ -21,6 +21,9 @@ from hrctl.model.revealed import redact
 
 REPORT_TO = "https://github.com/hrctl/hrctl/issues"
 
+# Commands that are given a secret by other ways than an argument.
+_TAKE_SECRETS = frozenset({"hrctl secrets set", "hrctl config set"})
+
 # A command allocates much and drops little: fewer collections, none of what the imports left.
 _COLLECT_AFTER = 200_000
 
@@ -114,7 +117,11 @@ def _of_usage(error: UsageError) -> HrctlError:
     summary = message[:1].lower() + message[1:]
     path = error.ctx.command_path if error.ctx else "hrctl"
     hint = None
-    if isinstance(error, NoSuchOption):
+    if path in _TAKE_SECRETS and summary.startswith("got unexpected extra argument"):
+        # what stands there may be the secret, so it is not repeated
+        summary = f"{path} takes no value as an argument, where other users could see it"
+        hint = "type it when it asks, or give it to standard input"
+    elif isinstance(error, NoSuchOption):
         summary = f"no such option: {error.option_name}"
         if error.possibilities:
             hint = f"did you mean {' or '.join(sorted(error.possibilities))}?"

@@ -107,6 +107,8 @@ def check(ctx: typer.Context, where: Where = None) -> int:
     with Session(console) as session:
         tree = lenient_tree(session)
         rows = chosen(tree, where)
+        if rows and not session.opener.has_keys:
+            raise _no_key(len(rows), session.opener.identities.notes)
         problems: list[Diagnostic] = []
         for row, found in opened(session, tree, rows):
             if isinstance(found, HrctlError):
@@ -120,6 +122,20 @@ def check(ctx: typer.Context, where: Where = None) -> int:
         else:
             console.data(f"{count(len(rows), 'secret')}, all open and where they belong.")
     return Exit.DONE
+
+
+def _no_key(number: int, notes: Sequence[str]) -> HrctlError:
+    from hrctl.cli.render.text import count
+    from hrctl.secrets.identities import SOURCES
+
+    return HrctlError(
+        Diagnostic(
+            "HR170",
+            f"{count(number, 'secret')} cannot be checked: there is no identity here",
+            hint=f"give one by {SOURCES}",
+            note="; ".join(notes) or None,
+        )
+    )
 
 
 def _lie(tree: Tree, row: SecretRow, found: Unsealed) -> Diagnostic | None:

@@ -82,9 +82,6 @@ def set_(  # noqa: PLR0913 - each option is a parameter
     ctx: typer.Context,
     address: Address,
     field: Field,
-    argument: Annotated[
-        str | None, typer.Argument(hidden=True, help="Refused, and never told.")
-    ] = None,
     *,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Take the value from a file.")
@@ -109,12 +106,6 @@ def set_(  # noqa: PLR0913 - each option is a parameter
     from hrctl.cli.verbs.draft import Draft
     from hrctl.cli.verbs.edits import Then, Wish
 
-    if argument is not None:
-        raise HrctlError.of(
-            "HR179",
-            "a secret is never taken from an argument, where other users could see it",
-            hint="give it to standard input, or leave it out and type it",
-        )
     with Session(console_of(ctx)) as session:
         tree = lenient_tree(session)
         target = find(tree, address, field)
@@ -139,12 +130,7 @@ def read_value(what: str, file: Path | None) -> str:
         HrctlError: HR179, where it is no text or two entries differ; HR067 for the file.
     """
     if file is None and sys.stdin.isatty():
-        from getpass import getpass
-
-        value = getpass(f"Value of {what}: ", sys.stderr)
-        if getpass("Again: ", sys.stderr) != value:
-            raise HrctlError.of("HR179", "the two entries differ", hint="nothing was changed")
-        return value
+        return _typed(what)
     try:
         data = file.read_bytes() if file is not None else sys.stdin.buffer.read()
     except OSError as error:
@@ -160,6 +146,21 @@ def read_value(what: str, file: Path | None) -> str:
         raise HrctlError.of("HR179", "there is no value: the input is empty")
     one = text.removesuffix("\n").removesuffix("\r")
     return text if "\n" in one else one
+
+
+def _typed(what: str) -> str:
+    from getpass import getpass
+
+    try:
+        value = getpass(f"Value of {what}: ", sys.stderr)
+        again = getpass("Again: ", sys.stderr)
+    except EOFError:
+        raise HrctlError.of("HR179", "there is no value: nothing was typed") from None
+    if value != again:
+        raise HrctlError.of("HR179", "the two entries differ", hint="nothing was changed")
+    if not value:
+        raise HrctlError.of("HR179", "there is no value: nothing was typed")
+    return value
 
 
 def get(

@@ -171,6 +171,12 @@ def test_check_tells_what_is_damaged(many: Vault) -> None:
     assert report == 1
 
 
+def test_check_without_any_key_says_so_once(many: Vault) -> None:
+    many.patch.delenv("HRCTL_AGE_IDENTITY_FILE")
+    assert many.fails("secrets", "check") == 1
+    assert many.err.startswith("HR170 3 secrets cannot be checked: there is no identity here")
+
+
 def test_list_tells_where_for_whom_and_since_when(many: Vault) -> None:
     many.patch.delenv("HRCTL_AGE_IDENTITY_FILE")
     listed = many.json("secrets", "list")["secrets"]

@@ -94,7 +94,7 @@ def test_an_entry_in_the_clear_becomes_a_secret_without_being_shown(vault: Vault
 @pytest.mark.parametrize(
     ("args", "typed", "code"),
     [
-        (("Config/app", "TOKEN", "swordfish"), "x", "HR179"),
+        (("Config/app", "TOKEN", "swordfish"), "x", "HR145"),
         (("Config/app", "TOKEN"), "", "HR179"),
         (("Config/app", "TOKEN"), b"\xff\xfe", "HR179"),
         (("Config/app", "TOKEN", "--file", "none"), "x", "HR067"),
@@ -172,3 +172,16 @@ def test_a_prompt_asks_twice(vault: Vault) -> None:
     vault.hrctl("secrets", "set", "Config/app", "TOKEN")
     vault.patch.setenv("HRCTL_AGE_IDENTITY_FILE", vault.key("ann"))
     assert vault.hrctl("secrets", "get", "Config/app", "TOKEN") == "swordfish"
+
+
+@pytest.mark.parametrize("typed", ["", None])
+def test_nothing_typed_is_no_value(vault: Vault, typed: str | None) -> None:
+    def asked(*_: object) -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    vault.patch.setattr("sys.stdin.isatty", lambda: True)
+    vault.patch.setattr("getpass.getpass", asked)
+    assert vault.fails("secrets", "set", "Config/app", "TOKEN") == 1
+    assert "HR179 there is no value: nothing was typed" in vault.err

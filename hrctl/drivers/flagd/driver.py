@@ -21,7 +21,8 @@ from hrctl.drivers.api import (
     Secrets,
     Stamp,
 )
-from hrctl.drivers.flagd import definition, flagfile
+from hrctl.drivers.flagd import flagfile
+from hrctl.drivers.flagd.marks import ADDRESS, PROJECT, Definition, marks, owner_of, version
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json
@@ -69,12 +70,14 @@ class FlagdDriver:
             for name, found in document["flags"].items():
                 address = self._address(path, name, found)
                 if address is not None:
-                    marks = definition.marks(found)
-                    owner = marks[definition.PROJECT] if marks else None
-                    yield Stamp(address, owner, definition.version(found))
+                    held = marks(found)
+                    owner = held[PROJECT] if held else None
+                    yield Stamp(address, owner, version(found))
 
     def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
         """The flags of these."""
+        from hrctl.drivers.flagd.definition import live_body
+
         files: dict[Path, flagfile.Document] = {}
         for address in addresses:
             path = self._path(address)
@@ -82,12 +85,12 @@ class FlagdDriver:
                 files[path] = flagfile.read(path)
             found = files[path]["flags"].get(address.name)
             if found is not None and self._address(path, address.name, found) == address:
-                marks = definition.marks(found)
+                held = marks(found)
                 yield Live(
                     address,
-                    definition.live_body(address.name, found),
-                    definition.version(found),
-                    marks[definition.PROJECT] if marks else None,
+                    live_body(address.name, found),
+                    version(found),
+                    held[PROJECT] if held else None,
                 )
 
     def plan(self, change: Change) -> Change:
@@ -149,7 +152,7 @@ class FlagdDriver:
         taken = self._taken(document, address)
         if taken is not None:
             return Outcome(address, Result.FAILED, error=taken)
-        now = definition.version(found) if found is not None else None
+        now = version(found) if found is not None else None
         if now != change.expect_version:
             moved = f"{address} is not in {path.name} as the plan saw it"
             error = Diagnostic("HR084", moved, address=address, hint="plan again")
@@ -165,16 +168,18 @@ class FlagdDriver:
         except HrctlError as error:
             return Outcome(address, Result.FAILED, error=error.diagnostics[0])
         flags[address.name] = made
-        return Outcome(address, Result.DONE, definition.version(made))
+        return Outcome(address, Result.DONE, version(made))
 
-    def _define(self, address: Address, body: Body) -> definition.Definition:
+    def _define(self, address: Address, body: Body) -> Definition:
+        from hrctl.drivers.flagd.definition import define, marked
+
         start = None
         if (body["spec"].get("rollout") or {}).get("steps"):
             committed = self._context.committed
             start = (committed(address) if committed else None) or datetime.now(UTC)
             start = start.replace(microsecond=0)
-        made = definition.define(address.name, body, start, bare_text=self._bare_text)
-        return definition.marked(made, self._context.project, address, body, start)
+        made = define(address.name, body, start, bare_text=self._bare_text)
+        return marked(made, self._context.project, address, body, start)
 
     def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:
         """Whether applications find the flag, and as what."""
@@ -200,11 +205,11 @@ class FlagdDriver:
             return self._file
         return self._folder / (address.registry.replace("/", ".") + ".json")
 
-    def _address(self, path: Path, name: str, found: definition.Definition) -> Address | None:
+    def _address(self, path: Path, name: str, found: Definition) -> Address | None:
         """What a flag is called here; None for one of others that no registry could have."""
-        marks = definition.marks(found)
-        if marks is not None:
-            text = marks[definition.ADDRESS]
+        held = marks(found)
+        if held is not None:
+            text = held[ADDRESS]
         elif self._file is None:
             text = f"{path.stem.replace('.', '/')}:FeatureFlag/{name}"
         else:
@@ -219,13 +224,11 @@ class FlagdDriver:
         found = document["flags"].get(address.name) if document else None
         if found is None or document is None:
             return None
-        marks = definition.marks(found)
+        held = marks(found)
         here = self._address(self._path(address), address.name, found)
-        if here == address and (
-            marks is None or marks[definition.PROJECT] == self._context.project
-        ):
+        if here == address and (held is None or held[PROJECT] == self._context.project):
             return None
-        return self._key_taken(address, definition.owner_of(found, document))
+        return self._key_taken(address, owner_of(found, document))
 
     def _key_taken(self, address: Address, owner: str) -> Diagnostic:
         where = self._path(address)

@@ -256,7 +256,7 @@ def run_plan(
             parallelism=parallelism or session.project.parallelism,
             on_event=on_event,
             stop=stop,
-            decrypt=session.opener,
+            decrypt=session.decrypt,
         )
 
 

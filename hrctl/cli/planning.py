@@ -52,7 +52,7 @@ def plan_source(
         dirty=loaded.dirty,
         removed_note=_removed_note(session) if loaded.commit else _no_note,
         driver_versions=session.versions(),
-        decrypt=session.opener,
+        decrypt=session.decrypt,
         absent=absent or {},
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hrctl.ledger.api import Ledger
     from hrctl.model.address import Address
     from hrctl.model.tree import Tree
+    from hrctl.model.values import Json
     from hrctl.secrets.opener import Opener
     from hrctl.source.load import Loaded
 
@@ -111,6 +112,10 @@ class Session:
         console = self.console
         found = Identities(console.identities, console.identity, dict(os.environ), self._warn)
         return Opener(found, all_keys(self.project.secrets["recipients"]))
+
+    def decrypt(self, source: Mapping[str, Json]) -> str:
+        """The plaintext of a reference in a body; see `Opener`, which is made when it is needed."""
+        return self.opener(source)
 
     def _warn(self, found: Diagnostic) -> None:
         if not self.console.quiet:

@@ -23,7 +23,8 @@ _SPEC: Final = {
         "Engine": "type capacity scaling resources gpu queue",
         "Component": "type provider enabled connection capacity replication healthCheck redis"
         " postgresql mongodb kafka s3 minio nginx haproxy envoy",
-        "FeatureFlag": "type status variants default rollout targeting owner expires",
+        "FeatureFlag": "type status variants default hash rollout targeting owner expires"
+        " staleAfter",
         "Node": "type address region zone weight capacity labels state healthCheck drainTimeout",
         "Config": "scope entries",
         "Route": "type listen hosts match destinations loadBalancer circuitBreaker retry timeout"

@@ -132,15 +132,25 @@ class Typist:
         return self.text
 
 
-@pytest.mark.parametrize(
-    ("typed", "armoured"), [("correct horse", True), ("wrong", False), (None, True)]
-)
+# An identity for nothing, encrypted with the passphrase "correct horse", which takes a second.
+LOCKED = """\
+-----BEGIN AGE ENCRYPTED FILE-----
+YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCAwWTd1QnBPakZWdnJxaU1i
+M29UZFhRIDE5CjVyajcrNWNxMXJNcVZucUU4ampDeXBpaUQ0QVBvbWlxNUtMZVFO
+YW50aDQKLS0tIHplSkw1VUZRQjNaelVQSEpiYVBtaEUxNW1WdkRUUEN3bmZKdytY
+NXQzcGsK8klsEhjZWL4CXv/5glIj+zSBbF0g42UxwYhQeJvbWbos5+CFVfDzYdDW
+vfrvrsOh2x7zu5VYk+kBq3XLwozS1rYgirVuNv/sAP0L9CwlxS5wn7wtvNAnDXNE
+K1zXu96G9ZtRUTp45ISrRYY=
+-----END AGE ENCRYPTED FILE-----
+"""
+
+
+@pytest.mark.parametrize("typed", ["correct horse", "wrong", None])
 def test_a_file_with_a_passphrase(
-    typed: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, armoured: bool
+    typed: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = f"{pyrage.x25519.Identity.generate()}\n".encode()
     path = tmp_path / "key.age"
-    path.write_bytes(pyrage.passphrase.encrypt(key, "correct horse", armored=armoured))
+    path.write_text(f"\n{LOCKED}\n")
     path.chmod(0o600)
     monkeypatch.setattr(plugins, "_person", Typist(typed))
     if typed == "correct horse":

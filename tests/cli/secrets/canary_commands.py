@@ -98,6 +98,12 @@ NOT_RUN: dict[str, str] = {
 }
 
 
+def is_of_a_kind_without_secrets(command: str) -> bool:
+    """Whether it is a verb of a kind that can hold no secret."""
+    group = command.partition(" ")[0]
+    return group in GROUPS and group not in NAMES
+
+
 def ways(command: str) -> list[list[str]] | None:
     """The arguments to run a command with; None where nobody has said."""
     if command in COMMANDS:
@@ -107,7 +113,7 @@ def ways(command: str) -> list[list[str]] | None:
     group, _, verb = command.partition(" ")
     if group not in GROUPS:
         return None
-    if group not in NAMES:  # a kind that can hold no secret, of which nothing is declared
+    if is_of_a_kind_without_secrets(command):  # nothing of it is declared
         return VERBS.get(verb, [["nope"]])[-1:]
     found = VERBS.get(verb)
     if found is None:

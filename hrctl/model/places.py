@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from hrctl.model.values import Json, is_reference, pointer, pointer_parts
 
+_CONTAINERS: Final = frozenset({dict, list})
 _CONFIG_ENTRY: Final = 2  # how far behind `entries` the `value` of an entry stands
 
 
@@ -79,6 +80,20 @@ def without_places(value: Json) -> Json:
     if isinstance(value, list):
         return [without_places(item) for item in value]
     return value
+
+
+def may_seal(value: Json) -> bool:
+    """Whether a `valueFrom` stands anywhere in a manifest: a quick look, for the many without."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is dict:
+            if "valueFrom" in one:
+                return True
+            waiting += [item for item in one.values() if type(item) in _CONTAINERS]
+        else:
+            waiting += [item for item in one if type(item) in _CONTAINERS]
+    return False
 
 
 def sealed_in(value: Json, path: str = "") -> Iterator[tuple[str, Mapping[str, Json]]]:

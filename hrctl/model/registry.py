@@ -14,7 +14,7 @@ from hrctl.diagnostics import Severity
 from hrctl.model.address import Address
 from hrctl.model.document import Document, Finding, Place
 from hrctl.model.kinds import desugar, kind
-from hrctl.model.places import SecretPlace, place_in, sealed_in
+from hrctl.model.places import SecretPlace, may_seal, place_in, sealed_in
 from hrctl.model.scope import LEVELS, Scope, Template, is_handed_down
 from hrctl.model.values import Json, digest_bytes, merge
 
@@ -127,6 +127,8 @@ def build(
 
 def _secrets(registry: str, document: Document) -> Iterator[SecretRow]:
     if _ARMOUR not in repr(document.value):  # several times faster than looking for them
+        return
+    if not may_seal(document.spec):
         return
     address = Address.of(registry, document.kind, document.name)
     for at, source in sealed_in(document.value):

@@ -5,7 +5,7 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
 demo=$repository/demo
-ports="18080 18081 18085 18087" # where the services of dev listen: commerce/*/
+ports="18080 18081 18082 18085 18087 18090" # where the services of dev listen: commerce/*/
 
 export PATH="${HRCTL_BIN:?is set by make demo}:$PATH"
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
@@ -113,6 +113,16 @@ run "for i in \$(seq 40); do python3 services/customer.py teapot 1 ann | grep de
     && break; sleep 0.25; done" # the provider looks at the file twice a second
 python3 services/customer.py teapot 1 ann | grep -q 'delivery.*standard'
 run "hrctl flag rollout shop/prod:express 50 --commit --apply --yes"
+
+step "8. A real Envoy: a tenth of the visitors meets the next gateway, then half of them"
+run "hrctl mesh simulate --in shop/dev --host shop.bramble.example --times 200"
+run "python3 services/visitors.py 200"
+run "hrctl mesh traffic-split shop/dev:storefront stable=50 next=50 --commit --apply --yes"
+run "python3 services/visitors.py 200"
+run "hrctl grid balance --route shop/dev:kiosks --key kiosk-7"
+run "python3 services/visitors.py 20 kiosk-7" # always the same door
+run "hrctl mesh health --in shop/dev"
+run "hrctl mesh metrics --in shop/dev"
 
 cat <<END
 

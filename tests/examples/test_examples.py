@@ -21,7 +21,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HRCTL = Path(sys.executable).with_name("hrctl")
-PORTS = ("18080", "18081", "18085", "18087")
+PORTS = ("18080", "18081", "18082", "18085", "18087", "18090")
 MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
 
 

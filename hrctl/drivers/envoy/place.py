@@ -109,6 +109,7 @@ class Place:
                 "lds_config": self.settings.source(LDS),
                 "cds_config": self.settings.source(CDS),
             },
+            "stats_flush_interval": "1s",  # so old histograms may be, which tell how long it took
             # what is not said elsewhere counts for all clusters
             "layered_runtime": {
                 "layers": [

@@ -35,7 +35,7 @@ def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
         "ignore_port_in_host_matching": True,
         "virtual_hosts": [
             {
-                "name": names[0],
+                "name": names[0].replace(".", "_"),  # a dot would end it among the statistics
                 "domains": names,
                 "routes": [
                     made for entry in entries(hosts[names[0]]) for made in _entry(entry, routes)

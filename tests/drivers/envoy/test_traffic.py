@@ -278,10 +278,10 @@ def _busy(mesh: Mesh, nodes: Mapping[str, object]) -> str | None:
 
 
 def test_metrics_count_requests_and_tell_how_long_they_take(mesh: Mesh) -> None:
-    mesh.route("counted", destinations=[mesh.to("v1")])
-    mesh.answers(30)
+    mesh.route("counted", hosts=["a.shop.example"], destinations=[mesh.to("v1")])
+    mesh.answers(30, host="a.shop.example")
     for _ in range(3):
-        mesh.get("/status/500")
+        mesh.get("/status/500", host="a.shop.example")
     address = Address("acme/shop:Route/counted")
 
     def counted() -> dict[str, object] | None:

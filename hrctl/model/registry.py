@@ -8,46 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.model.address import Address
 from hrctl.model.document import Document, Finding, Place
 from hrctl.model.kinds import desugar, kind
-from hrctl.model.places import SecretPlace, may_seal, place_in, sealed_in
+from hrctl.model.kinds.meshed import COMPARED, compared
 from hrctl.model.scope import LEVELS, Scope, Template, is_handed_down
+from hrctl.model.sealed import SecretRow, secrets_in
 from hrctl.model.values import Json, digest_bytes, merge
 
 # (kind, complete spec-to-be) -> findings on it as (pointer, code, summary, hint, note, at_key)
 CheckSpec = Callable[[str, dict[str, Json]], Iterable[Any]]
 
 REGISTRY_FILE: Final = "registry.yaml"
-_ARMOUR: Final = "BEGIN AGE ENCRYPTED"
-
-
-class SecretRow(NamedTuple):
-    """An encrypted value as it is written: where, its place as `places` has it, and for whom.
-
-    `pointer` leads to the map that says `valueFrom`; `recipients` is None where it names none.
-    """
-
-    path: str
-    blob: str
-    number: int
-    pointer: str
-    address: str
-    field: str
-    recipients: list[str] | None
-
-    @property
-    def document(self) -> Place:
-        """The document that it stands in."""
-        return Place(self.path, self.blob, self.number)
-
-    @property
-    def place(self) -> SecretPlace:
-        """What its ciphertext is to be bound to."""
-        return SecretPlace(self.address, self.field)
 
 
 @dataclass(slots=True)
@@ -58,7 +33,8 @@ class Record:
     a number in `sources` (path and blob) and a number in that file. `links[i]` lists what the
     resource names: ``[pointer, kind, name or address, output or None]``. `handed` are the
     templates and patches for the registries below; `registry` is its own document.
-    `secrets` are the encrypted values in the documents that lie in this registry.
+    `secrets` are the encrypted values in the documents that lie in this registry. `mesh` holds
+    what routes and nodes are compared by.
     """
 
     path: str
@@ -73,6 +49,7 @@ class Record:
     links: dict[int, list[list[Any]]] = field(default_factory=dict)
     moves: dict[int, str] = field(default_factory=dict)
     expires: dict[int, str] = field(default_factory=dict)
+    mesh: dict[int, dict[str, Any]] = field(default_factory=dict)
     secrets: list[SecretRow] = field(default_factory=list)
     handed: list[Document] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -116,24 +93,13 @@ def build(
     inner = scope.below(own, path, record.handed)
     rows = _Rows(record, inner, check_spec)
     for document in (own, *rest):
-        record.secrets += _secrets(path, document)
+        record.secrets += secrets_in(path, document)
         if not is_handed_down(document):
             rows.add(Template(document))
     for template in inner.templates.values():
         if template.level == inner.level and template.base not in record.handed:
             rows.add(template)
     return record
-
-
-def _secrets(registry: str, document: Document) -> Iterator[SecretRow]:
-    if _ARMOUR not in repr(document.value):  # several times faster than looking for them
-        return
-    if not may_seal(document.spec):
-        return
-    address = Address.of(registry, document.kind, document.name)
-    for at, source in sealed_in(document.value):
-        place = place_in(address, document.value, at)
-        yield SecretRow(*document.place, at, address, place.field, source.get("recipients"))
 
 
 def _own_document(
@@ -354,6 +320,8 @@ class _Rows:
         self._link(index, base, template, spec)
         if moved := base.metadata.get("movedFrom"):
             record.moves[index] = moved
+        if base.kind in COMPARED:
+            record.mesh[index] = compared(base.kind, spec)
         if isinstance(expires := spec.get("expires"), str):
             record.expires[index] = expires
 

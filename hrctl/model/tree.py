@@ -16,9 +16,10 @@ from hrctl.diagnostics import Span
 from hrctl.model.address import Address, ancestors, is_within
 from hrctl.model.document import Document, Finding, Place
 from hrctl.model.edges import Link, Outputs, check_moves, combine_digests, refuse_cycles, resolve
-from hrctl.model.registry import Record, SecretRow
+from hrctl.model.registry import Record
 from hrctl.model.resource import Resource, Row
 from hrctl.model.scope import Scope
+from hrctl.model.sealed import SecretRow
 from hrctl.model.values import Json, digest_bytes
 
 if TYPE_CHECKING:

@@ -310,6 +310,10 @@ class _Loading:
         for record in self._records:
             self._findings += check_drivers(record, self._instances)
             self._findings += check_recipients(record, self._rules)
+        if any(record.mesh for record in self._records):
+            from hrctl.logic.mesh import check
+
+            self._findings += check.check(self._tree, frozenset(self._fresh))
         report = Report(self._tree, self._sources, self._unread())
         return [*self._plain, *report.placed(self._findings), *report.stale_flags()]
 
@@ -335,7 +339,7 @@ class _Loading:
         again = {
             self._tree.where(Address(one.address)).record.folder or "."
             for one in self._findings
-            if self._tree is not None and one.code == "HR047" and one.address is not None
+            if self._tree is not None and one.code in {"HR047", "HR215"} and one.address is not None
         }
         gone = [name for name in self._cached if name in again]
         if not self._broken:

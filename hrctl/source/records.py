@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.model.document import Document, Finding, Place
-from hrctl.model.registry import Record, SecretRow
+from hrctl.model.registry import Record
+from hrctl.model.sealed import SecretRow
 
 _COLUMNS: Final = (
     "path",
@@ -21,6 +22,7 @@ _COLUMNS: Final = (
     "links",
     "moves",
     "expires",
+    "mesh",
 )
 
 

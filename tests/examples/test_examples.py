@@ -86,13 +86,13 @@ def test_storefront_has_every_kind_and_level(tmp_path: Path) -> None:
     kinds = Counter(change["address"].partition(":")[2].partition("/")[0] for change in changes)
     assert kinds == {
         "Registry": 17,
-        "Service": 12,
+        "Service": 13,
         "Component": 10,
         "Config": 9,
         "FeatureFlag": 5,
         "Engine": 4,
-        "Node": 3,
-        "Route": 3,
+        "Node": 5,
+        "Route": 4,
         "Plugin": 1,
     }
     levels = Counter(

@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
-        found[json.loads(body)["greeting"] if answer.status == http.client.OK else str(answer.status)] += 1
+        found[
+            json.loads(body)["greeting"] if answer.status == http.client.OK else str(answer.status)
+        ] += 1
     for greeting, count in found.most_common():
         sys.stdout.write(f"{count:>6}  {greeting}\n")
     return 0

@@ -17,7 +17,7 @@ from hrctl.diagnostics import Diagnostic, HrctlError
 if TYPE_CHECKING:
     from hrctl.cli.console import Console
     from hrctl.cli.secrets.age import Changed
-    from hrctl.model.registry import SecretRow
+    from hrctl.model.sealed import SecretRow
     from hrctl.model.tree import Tree
     from hrctl.secrets import Unsealed
 

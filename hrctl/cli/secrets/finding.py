@@ -9,7 +9,7 @@ from hrctl.cli.secrets.target import Target, find_address
 from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, is_within
-from hrctl.model.registry import SecretRow
+from hrctl.model.sealed import SecretRow
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, lookup
 from hrctl.secrets import Unsealed

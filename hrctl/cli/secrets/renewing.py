@@ -14,7 +14,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs.edits import Commit, Message
 from hrctl.diagnostics import Diagnostic, HrctlError
-from hrctl.model.registry import SecretRow
+from hrctl.model.sealed import SecretRow
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json
 

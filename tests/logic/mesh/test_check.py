@@ -1,0 +1,82 @@
+"""Routes that get in each other's way, and destinations that nobody serves, with both places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import ProjectFolder
+
+HEAD = "apiVersion: hrctl.dev/v1\n"
+FILES = {
+    "hrctl.yaml": f"{HEAD}kind: Project\nmetadata: {{name: acme}}\n"
+    "spec: {drivers: {edge: {type: envoy}}}\n",
+    "registry.yaml": f"{HEAD}kind: Registry\nmetadata: {{name: acme}}\n"
+    "spec: {level: ROOT, drivers: {Route: edge, Node: edge}}\n",
+    "one.yaml": f"{HEAD}kind: Registry\nmetadata: {{name: one}}\nspec: {{level: DOMAIN}}\n",
+}
+
+
+def route(name: str, **spec: Any) -> str:
+    import json
+
+    whole = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}], **spec}
+    return f"{HEAD}kind: Route\nmetadata: {{name: {name}}}\nspec: {json.dumps(whole)}\n"
+
+
+def project(folder: ProjectFolder, **files: str) -> ProjectFolder:
+    named = {f"{name}.yaml": text for name, text in files.items()}
+    return folder.write({**{k: v for k, v in FILES.items() if k != "one.yaml"}, **named})
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ({}, True),
+        ({"match": [{"path": {"prefix": "/"}}]}, True),
+        ({"hosts": ["a.example"]}, False),
+        ({"listen": "127.0.0.1:9"}, False),
+        ({"match": [{"path": {"prefix": "/a"}}]}, False),
+        ({"match": [{"path": {"prefix": "/"}, "method": "GET"}]}, False),
+        ({"match": [{"path": {"prefix": "/"}, "headers": {"a": "b"}}]}, False),
+        ({"type": "TCP", "listen": "127.0.0.1:9"}, False),
+    ],
+)
+def test_two_routes_want_the_same(
+    folder: ProjectFolder,
+    other: dict[str, Any],
+    found: bool,  # noqa: FBT001 - expected
+) -> None:
+    project(folder, a=route("a"), b=route("b", **other))
+    for _ in range(2):  # from the cache too
+        told = folder.told()
+        assert told == (["b.yaml:4:7 HR214"] if found and not other else told)
+        assert any("HR214" in one for one in told) == found
+    if found:
+        (one,) = (one for one in folder.load().diagnostics if one.code == "HR214")
+        assert [str(each.span) for each in one.related] == ["a.yaml:4:7"]
+
+
+def test_a_service_without_a_port_serves_nobody(folder: ProjectFolder) -> None:
+    service = (
+        f"{HEAD}kind: Service\nmetadata: {{name: job}}\nspec: {{type: WORKER, command: work}}\n"
+    )
+    project(folder, a=route("a", destinations=[{"service": "job"}]), job=service)
+    for _ in range(2):
+        assert [one for one in folder.told() if "HR215" in one]
+    folder.write({"job.yaml": service.replace("work}", "work, ports: [{name: http, port: 80}]}")})
+    assert folder.told() == []
+    folder.write({"job.yaml": service})
+    assert [one for one in folder.told() if "HR215" in one]
+
+
+def test_a_grid_without_a_node_is_a_warning(folder: ProjectFolder) -> None:
+    rule = {"key": "region", "operator": "eq", "values": ["eu"]}
+    project(folder, a=route("a", destinations=[{"grid": {"affinity": [rule]}}]))
+    (one,) = (one for one in folder.load().diagnostics if one.code == "HR215")
+    assert str(one.severity) == "warning"
+    node = f"{HEAD}kind: Node\nmetadata: {{name: n}}\nspec: {{type: WORKER, address: '1.2.3.4:5'"
+    folder.write({"n.yaml": node + ", region: eu}\n"})
+    assert folder.told() == []

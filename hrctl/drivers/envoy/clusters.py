@@ -15,7 +15,8 @@ from hrctl.drivers.envoy.names import (
     socket_address,
     split_address,
 )
-from hrctl.logic.grid.selection import is_open, select
+from hrctl.logic.grid.selection import Nodes as Choice
+from hrctl.logic.grid.selection import is_open
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
@@ -26,8 +27,8 @@ _HTTP: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 RING_SIZE: Final = 1024
 
 Spec = Mapping[str, Json]
-Nodes = Mapping[Address, Spec]
-Eds = Callable[[str], Resource]
+Nodes = Choice[Address]
+Eds = Callable[[str], Resource] | None
 
 _POLICIES: Final = {
     "ROUND_ROBIN": "ROUND_ROBIN",
@@ -64,7 +65,8 @@ def clusters(
         address: of the Route.
         spec: complete, with the `endpoints` of services.
         nodes: the specs of the grid's nodes by address.
-        eds: gives the subscription of a cluster's endpoints.
+        eds: gives the subscription of the endpoints of a grid's cluster; None: they stand in it,
+            as all others do.
     """
     found = []
     for name, one in zip(names(address, spec), spec["destinations"], strict=True):
@@ -91,13 +93,15 @@ def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
         # 0: a sick host gets nothing, also where all are sick
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
     }
-    if all(is_ip(_host(one)) for one in _hosts(assignment)):
+    numeric = all(is_ip(_host(one)) for one in _hosts(assignment))
+    if eds is not None and numeric and destination.get("grid") is not None:
         made |= {
             "type": "EDS",
             "eds_cluster_config": {"eds_config": eds(name), "service_name": name},
         }
     else:  # endpoints by name are looked up by Envoy
-        made |= {"type": "STRICT_DNS", "load_assignment": assignment}
+        inner = {key: item for key, item in assignment.items() if key != "@type"}
+        made |= {"type": "STATIC" if numeric else "STRICT_DNS", "load_assignment": inner}
     if made["lb_policy"] == "RING_HASH":
         made["ring_hash_lb_config"] = {
             "minimum_ring_size": RING_SIZE,
@@ -126,7 +130,7 @@ def _assignment(name: str, spec: Spec, destination: Mapping[str, Any], nodes: No
     weighted = balancer(spec, destination) in {"WEIGHTED", "CONSISTENT_HASH", "IP_HASH"}
     if destination.get("grid") is not None:
         groups: dict[tuple[str, str], list[Resource]] = {}
-        for one in select(nodes, destination["grid"]):
+        for one in nodes.select(destination["grid"]):
             node = nodes[one]
             where = (str(node.get("region") or ""), str(node.get("zone") or ""))
             groups.setdefault(where, []).append(_node_endpoint(one, node, weighted=weighted))
@@ -195,7 +199,7 @@ def _check_of_nodes(destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str
     """The check of the first node that has one: Envoy has one for a whole cluster."""
     if destination.get("grid") is None:
         return None
-    chosen = (nodes[one].get("healthCheck") for one in select(nodes, destination["grid"]))
+    chosen = (nodes[one].get("healthCheck") for one in nodes.select(destination["grid"]))
     return next((check for check in chosen if check), None)
 
 

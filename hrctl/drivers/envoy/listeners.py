@@ -22,12 +22,12 @@ TRACES: Final = "hrctl-traces"  # the cluster that spans are sent to
 Spec = Mapping[str, Json]
 
 
-def http(listen: str, rds: Resource, routes: Sequence[Spec], *, traced: bool) -> Resource:
-    """A listener whose requests find their way by a route configuration of the same name."""
+def http(listen: str, way: Resource, routes: Sequence[Spec], *, traced: bool) -> Resource:
+    """A listener for requests; `way` is its `rds` subscription or its `route_config` itself."""
     manager: Resource = {
         "@type": _HCM,
         "stat_prefix": stat_prefix(listen),
-        "rds": {"route_config_name": stat_prefix(listen), "config_source": rds},
+        **way,
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
     }
     if traced and any(spec.get("tracing") for spec in routes):

@@ -20,11 +20,15 @@ from typing import Any, Final
 
 from hrctl.drivers.envoy import clusters, listeners, routes
 from hrctl.drivers.envoy.names import Resource, socket_address, source
+from hrctl.logic.grid.selection import Nodes
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
 
 LDS: Final = "lds/listeners.json"
 CDS: Final = "cds/clusters.json"
+# Envoy takes an inotify instance for each subscription, of which a user has 128, and dies where
+# there are no more. Beyond so many files of a sort all of the sort stand in the list above them.
+MOST_FILES: Final = 40
 DEFAULT_LISTEN: Final = "127.0.0.1:10000"
 
 Files = dict[str, bytes]
@@ -74,15 +78,16 @@ def split(bodies: Mapping[Address, Body]) -> tuple[dict[Address, Spec], dict[Add
 
 def files(bodies: Mapping[Address, Body], settings: Settings) -> Files:
     """Every file, by its path below the folder."""
-    declared, nodes = split(bodies)
+    declared, grid = split(bodies)
+    nodes = Nodes(grid)
+    grids = sum("grid" in one for spec in declared.values() for one in spec["destinations"])
+    watched = (lambda name: settings.source(eds(name))) if grids <= MOST_FILES else None
     by_listen: dict[str, dict[str, Spec]] = {}
     made_clusters: list[Resource] = []
     found: Files = {}
     for address, spec in sorted(declared.items()):
         by_listen.setdefault(listen_of(spec, settings), {})[address] = spec
-        for cluster, assignment in clusters.clusters(
-            address, spec, nodes, lambda name: settings.source(eds(name))
-        ):
+        for cluster, assignment in clusters.clusters(address, spec, nodes, watched):
             made_clusters.append(cluster)
             if cluster["type"] == "EDS":
                 found[eds(cluster["name"])] = response([assignment])
@@ -91,12 +96,16 @@ def files(bodies: Mapping[Address, Body], settings: Settings) -> Files:
         if any(spec["type"] == "TCP" for spec in some.values()):
             made_listeners.append(listeners.tcp(listen, some))
             continue
-        subscription = settings.source(rds(listen))
+        name = listeners.stat_prefix(listen)
+        way = routes.configuration(name, some)
+        if len(by_listen) <= MOST_FILES:
+            found[rds(listen)] = response([way])
+            way = {"route_config_name": name, "config_source": settings.source(rds(listen))}
+            way = {"rds": way}
+        else:
+            way = {"route_config": {key: item for key, item in way.items() if key != "@type"}}
         traced = settings.traces is not None
-        made_listeners.append(
-            listeners.http(listen, subscription, list(some.values()), traced=traced)
-        )
-        found[rds(listen)] = response([routes.configuration(listeners.stat_prefix(listen), some)])
+        made_listeners.append(listeners.http(listen, way, list(some.values()), traced=traced))
     if settings.traces is not None:
         made_clusters.append(_traces(settings.traces))
     found[CDS] = response(made_clusters)

@@ -63,7 +63,7 @@ def build(weights: Mapping[str, int], minimum: int = MINIMUM, maximum: int = MAX
     points: list[tuple[int, str]] = []
     target = 0.0
     for host, weight in weights.items():
-        target += scale * weight / total
+        target += scale * (weight / total)  # Envoy rounds so: the share first
         number = 0
         while len(points) < target:
             points.append((xxh64_intdigest(f"{host}_{number}".encode()), host))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from hrctl.model.values import Json
+from hrctl.model.values import Json, canonical
 
 Spec = Mapping[str, Json]
 Named = TypeVar("Named", bound=str)
@@ -50,6 +50,37 @@ def select(nodes: Mapping[Named, Spec], grid: Mapping[str, Any]) -> list[Named]:
         for address in sorted(nodes)
         if nodes[address].get("state", "ACTIVE") != "INACTIVE" and fits(nodes[address], rules)
     ]
+
+
+class Nodes(dict[Named, Spec]):
+    """Nodes that many destinations choose from; what they are asked for is looked up."""
+
+    def __init__(self, nodes: Mapping[Named, Spec]) -> None:
+        super().__init__(sorted(nodes.items()))
+        self._by_value: dict[str, dict[str | None, list[Named]]] = {}
+        self._known: dict[str, list[Named]] = {}
+
+    def select(self, grid: Mapping[str, Any]) -> list[Named]:
+        """As `select`, without looking at each node for each destination."""
+        rules = grid.get("affinity") or ()
+        text = canonical(list(rules))
+        if text not in self._known:
+            exact = next((one for one in rules if one.get("operator", "eq") in {"eq", "in"}), None)
+            some: Iterable[Named] = self
+            if exact is not None:
+                having = self._having(str(exact["key"]))
+                some = sorted(
+                    name for value in set(exact["values"]) for name in having.get(value, ())
+                )
+            self._known[text] = select({name: self[name] for name in some}, grid)
+        return self._known[text]
+
+    def _having(self, key: str) -> dict[str | None, list[Named]]:
+        if key not in self._by_value:
+            found = self._by_value[key] = {}
+            for name, spec in self.items():
+                found.setdefault(attribute(spec, key), []).append(name)
+        return self._by_value[key]
 
 
 def is_open(spec: Spec) -> bool:

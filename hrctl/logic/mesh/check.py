@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hrctl.diagnostics import Severity
-from hrctl.logic.grid.selection import select
+from hrctl.logic.grid.selection import Nodes
 from hrctl.logic.mesh.order import hosts
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
@@ -36,8 +36,10 @@ def check(tree: Tree, fresh: frozenset[str]) -> Iterator[Finding]:
             elif record.drivers[index] != _UNSERVED:
                 routes.append((record, index, held))
     yield from _overlaps(routes)
+    indexed = {driver: Nodes(some) for driver, some in nodes.items()}
+    none = Nodes[Address]({})
     for record, index, held in routes:
-        yield from _empty_grids(record, index, held, nodes.get(record.drivers[index], {}))
+        yield from _empty_grids(record, index, held, indexed.get(record.drivers[index], none))
         yield from _portless(tree, record, index, fresh)
 
 
@@ -81,10 +83,10 @@ def _overlap(
 
 
 def _empty_grids(
-    record: Record, index: int, held: dict[str, Any], nodes: Mapping[Address, Mapping[str, Any]]
+    record: Record, index: int, held: dict[str, Any], nodes: Nodes[Address]
 ) -> Iterator[Finding]:
     for number, grid in held.get("grids", ()):
-        if not select(nodes, grid):
+        if not nodes.select(grid):
             yield Finding(
                 record.places(index)[0],
                 f"/spec/destinations/{number}/grid",

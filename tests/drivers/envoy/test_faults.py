@@ -17,7 +17,7 @@ from hrctl.drivers.api import Context, Result
 from hrctl.drivers.envoy import EnvoyDriver, process
 from hrctl.drivers.envoy.snapshot import CDS, LDS, rds, response
 from hrctl.model.address import Address
-from tests.drivers.envoy.conftest import Mesh, eventually, node_body, route_body
+from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
 from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def test_http_and_tcp_do_not_share_a_listener(mesh: Mesh) -> None:
         ("rds", ('"weight":90', '"weight":50'), "destinations", None),
         (CDS, ('"consecutive_5xx":5', '"consecutive_5xx":9'), "circuitBreaker", None),
         (LDS, ('"port_value":', '"port_value":1'), "listen", None),
-        ("eds", ('"port_value":', '"port_value":1'), "destinations", None),
+        (CDS, ('"port_value":V1}', '"port_value":1}'), "destinations", None),
     ],
 )
 def test_an_edit_by_hand_is_drift_of_its_field(
     mesh: Mesh, path: str, edit: tuple[str, str], field: str, value: str | None
 ) -> None:
-    old, new = edit
+    old, new = (one.replace("V1", str(mesh.backend("v1").port)) for one in edit)
     mesh.route(
         destinations=[mesh.to("v1", weight=90), mesh.to("v2", weight=10)],
         timeout="5s",
@@ -122,7 +122,7 @@ def test_an_edit_by_hand_is_drift_of_its_field(
     versions = {name: mesh.version(f"acme/shop:Route/{name}") for name in ("web", "other")}
     applied = mesh.live(WEB)
     place = mesh.driver.place.settings.folder
-    file = place / {"rds": rds(mesh.listen), "eds": _eds(place, "web-")}.get(path, path)
+    file = place / {"rds": rds(mesh.listen)}.get(path, path)
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), "utf-8")
@@ -133,16 +133,39 @@ def test_an_edit_by_hand_is_drift_of_its_field(
         assert value is None or live[field] == value
         if old.startswith('"weight"'):
             assert live["destinations"][0]["weight"] == 50
-        if path in {"rds", CDS, "eds"}:
+        if path in {"rds", CDS}:
             assert mesh.version("acme/shop:Route/other") == versions["other"]
     finally:
         mesh.route(destinations=[mesh.to("v1")], timeout="4s")
     assert mesh.driver.altered() == {}
 
 
-def _eds(place: Path, prefix: str) -> str:
-    (found, *_) = sorted(place.glob(f"eds/{prefix}*/endpoints.json"))
-    return str(found.relative_to(place))
+def test_endpoints_of_a_grid_that_are_edited_by_hand_are_drift(mesh: Mesh) -> None:
+    mesh.put({"acme:Node/n": node_body(address=mesh.backend("v1").address)})
+    mesh.route(destinations=[{"grid": {}}])
+    assert mesh.get("/").body == "v1"
+    version = mesh.version(WEB)
+    (file,) = mesh.driver.place.settings.folder.glob("eds/web-*/endpoints.json")
+    file.write_text(file.read_text("utf-8").replace('"port_value":', '"port_value":1'), "utf-8")
+    assert mesh.version(WEB) != version
+    assert isinstance(mesh.live(WEB)["destinations"], str)
+
+
+def test_more_files_than_envoy_can_watch_stand_in_their_lists(mesh: Mesh) -> None:
+    """Each file that Envoy watches takes an inotify instance, and without one it dies."""
+    first = free_ports(45)
+    mesh.put({"acme:Node/n": node_body(address=mesh.backend("v1").address)})
+    mesh.put(
+        {
+            f"acme:Route/r{number}": route_body(
+                listen=f"127.0.0.1:{first + number}", destinations=[{"grid": {}}]
+            )
+            for number in range(45)
+        }
+    )
+    assert not list(mesh.driver.place.settings.folder.glob("eds/r*/endpoints.json"))
+    for number in (0, 44):
+        assert Answer.of(first + number).body == "v1"
 
 
 def test_a_file_that_is_gone_is_drift(mesh: Mesh) -> None:

@@ -158,7 +158,7 @@ class Batch:
         new = snapshot.with_vacant(snapshot.files(wanted, settings), old)
         changed = {path for path, _ in old.items() ^ new.items() if path in new}
         if changed:
-            reason = process.validate(snapshot.inlined(new, changed))
+            reason = process.validate(snapshot.inlined(new, changed, old))
             if reason is not None:
                 raise HrctlError.of(
                     "HR211",

@@ -22,7 +22,7 @@ from hrctl.drivers.envoy import clusters, listeners, routes
 from hrctl.drivers.envoy.names import Resource, socket_address, source
 from hrctl.logic.grid.selection import Nodes
 from hrctl.model.address import Address
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Body, Json, canonical
 
 LDS: Final = "lds/listeners.json"
 CDS: Final = "cds/clusters.json"
@@ -165,28 +165,30 @@ def resources_of(data: bytes) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def inlined(found: Files, changed: Iterable[str]) -> Resource:
+def inlined(found: Files, changed: Iterable[str], old: Files) -> Resource:
     """A configuration without subscriptions, for `envoy --mode validate` to look into.
 
-    Only what changed is in it, and the clusters that changed routes name.
+    Only what is not as in the old files is in it, and the clusters that changed routes name.
     """
     changed = set(changed)
     made_listeners, made_clusters = resources_of(found[LDS]), resources_of(found[CDS])
+    before = {canonical(one) for one in resources_of(old.get(CDS, b""))} if CDS in changed else ()
     inside = []
     for one in made_listeners:
         path = rds(one["name"])
         if LDS in changed or path in changed:
-            inside.append(_with_routes(one, found.get(path)))
+            inside.append(_with_routes(one, found.get(path), old.get(path)))
     text = json.dumps(inside)
     static = []
     for one in made_clusters:
         path = eds(one["name"])
-        if CDS in changed or path in changed or f'"{one["name"]}"' in text:
+        fresh = CDS in changed and canonical(one) not in before
+        if fresh or path in changed or f'"{one["name"]}"' in text:
             static.append(_with_endpoints(one, found.get(path)))
     return {"listeners": inside, "clusters": static}
 
 
-def _with_routes(listener: Resource, data: bytes | None) -> Resource:
+def _with_routes(listener: Resource, data: bytes | None, old: bytes | None) -> Resource:
     kept = {key: item for key, item in listener.items() if key != "@type"}
     if data is None:
         return kept
@@ -195,6 +197,11 @@ def _with_routes(listener: Resource, data: bytes | None) -> Resource:
     (route,) = resources_of(data)
     inner["route_config"] = {key: item for key, item in route.items() if key != "@type"}
     inner["route_config"]["validate_clusters"] = True
+    if old is not None:
+        hosts = [host for one in resources_of(old) for host in one.get("virtual_hosts", ())]
+        known = set(map(canonical, hosts))
+        hosts = [one for one in route["virtual_hosts"] if canonical(one) not in known]
+        inner["route_config"]["virtual_hosts"] = hosts
     chain = {"filters": [{**listener["filter_chains"][0]["filters"][0], "typed_config": inner}]}
     return {**kept, "filter_chains": [chain]}
 

@@ -230,6 +230,19 @@ class Metrics(Protocol):
 
 
 @runtime_checkable
+class Traces(Protocol):
+    """A driver that keeps the spans of requests."""
+
+    def traces(self, address: Address, *, tail: int, follow: bool) -> Iterator[dict[str, Json]]:
+        """Traces, oldest first; with `follow` it does not end by itself.
+
+        Each has `trace_id` and `spans`, these with `span_id`, `parent_id`, `name`, `service`,
+        `start_ns`, `duration_ms`, `error` and `attributes`.
+        """
+        ...
+
+
+@runtime_checkable
 class Actions(Protocol):
     """A driver with verbs that act without changing what is wanted: restart and the like."""
 

@@ -16,6 +16,7 @@ from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.live import by_driver
 from hrctl.cli.verbs.mesh_simulate import simulate
+from hrctl.cli.verbs.mesh_traces import traces
 from hrctl.cli.verbs.naming import Into, Name
 from hrctl.cli.verbs.write import New, Settings, parse_settings, write_new
 from hrctl.diagnostics import HrctlError
@@ -325,5 +326,6 @@ MESH = group(
             "Count requests, successes, failures, and how long answers take, since Envoy started.",
         ),
         "simulate": simulate,
+        "traces": traces,
     },
 )

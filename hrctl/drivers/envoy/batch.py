@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hrctl.database import json_text
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import Outcome, Result, Secrets
-from hrctl.drivers.envoy import listening, process, snapshot, swap
+from hrctl.drivers.envoy import listening, process, snapshot, swap, traces
 from hrctl.drivers.envoy.place import cannot_write
 from hrctl.drivers.local_store import Write
 from hrctl.model.address import Address
@@ -165,6 +165,8 @@ class Batch:
                     f"Envoy refuses the configuration: {reason}",
                     hint="nothing was changed; mend the route that it names",
                 )
+        # those that go are in Envoy until the swap
+        traces.provide(self._place, {**self._bodies, **wanted})
         draining = self._draining(wanted, accepted)
         if draining:
             old = self._drain(draining, old)
@@ -178,6 +180,7 @@ class Batch:
             swap.carry(self._place, admin, new, old)
             self._place.note(old)
             raise
+        traces.provide(self._place, wanted)
         return [one.version for one in written]
 
     def _draining(

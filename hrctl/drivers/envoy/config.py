@@ -19,7 +19,9 @@ class EnvoyConfig(Spec):
         "127.0.0.1:10000", description="Where routes listen that do not say so, host:port."
     )
     traces: HostPort | None = Field(
-        None, description="An OTLP/HTTP receiver for the spans of traced routes, host:port."
+        None,
+        description="An OTLP/HTTP receiver that spans of traced routes go to, host:port;"
+        " embedded: beside that of hrctl itself.",
     )
     config_dir: Filled | None = Field(
         None, description="external: the folder that hrctl writes, its bootstrap.json included."

@@ -156,6 +156,12 @@ class EnvoyDriver:
 
         return verbs.metric_rows(self, addresses)
 
+    def traces(self, address: Address, *, tail: int, follow: bool) -> Iterator[dict[str, Json]]:
+        """The spans of a route's requests; see `traces.read`."""
+        from hrctl.drivers.envoy import traces
+
+        return traces.read(self.place, address, tail=tail, follow=follow)
+
 
 def _version(version: str, altered: list[Altered] | None) -> str:
     if not altered:

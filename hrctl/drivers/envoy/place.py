@@ -4,7 +4,8 @@ embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
     bootstrap.json                    Envoy's own configuration
     xds/                              what it subscribes to, see `snapshot`
     envoy.db, files.json              our bodies, and the digest of each file as we wrote it
-    logs/envoy.log
+    logs/envoy.log, logs/traces.log
+    traces.port                       where applications send spans of their own, see `receiver`
 external: <configDir>/                the same but for supervisord's files; Envoy runs elsewhere
 """
 
@@ -39,6 +40,7 @@ class Place:
     settings: Settings
     admin: str
     folders: Folders | None = None  # of the embedded supervisord
+    forward: str | None = None  # where the embedded receiver hands spans on, host:port
 
     @classmethod
     def of(cls, config: Mapping[str, Json], context: Context) -> Place:
@@ -47,8 +49,9 @@ class Place:
         traces = config.get("traces")
         if config.get("mode", "embedded") == "embedded":
             folders = Folders.of({"mode": "embedded"}, context)
-            settings = Settings(folders.run / "xds", listen, traces)
-            return cls(folders.run, settings, admin_socket(folders), folders)
+            receiver = str(folders.socket().with_suffix(".traces"))
+            settings = Settings(folders.run / "xds", listen, receiver)
+            return cls(folders.run, settings, admin_socket(folders), folders, traces)
         home = context.root / Path(config["configDir"]).expanduser()
         admin = str(config["admin"])
         if "/" in admin:
@@ -115,7 +118,11 @@ class Place:
                 "layers": [
                     {
                         "name": "hrctl",
-                        "static_layer": {"upstream": {"healthy_panic_threshold": 0}},
+                        "static_layer": {
+                            "upstream": {"healthy_panic_threshold": 0},
+                            # spans are looked at by people who wait: 5,000 by default
+                            "tracing.opentelemetry.flush_interval_ms": 500,
+                        },
                     }
                 ]
             },

@@ -113,7 +113,7 @@ def _route(  # noqa: PLR0913, PLR0917 - what a route is made of
         percent = {"numerator": round(float(spec["tracing"].get("sampling", 100)) * 100)}
         share = {**percent, "denominator": "TEN_THOUSAND"}
         made["tracing"] = {"client_sampling": share, "random_sampling": share}
-        made["decorator"] = {"operation": address.local}
+        made["decorator"] = {"operation": str(address)}  # which is what its spans are called
     return made
 
 

@@ -50,7 +50,7 @@ class Settings:
     """What beside the resources goes into the files.
 
     `folder` is where Envoy finds them; `listen` is where routes listen that do not say so;
-    `traces` is the OTLP receiver, host:port.
+    `traces` is the OTLP receiver, host:port or the path of a unix socket.
     """
 
     folder: Path
@@ -106,15 +106,22 @@ def files(bodies: Mapping[Address, Body], settings: Settings) -> Files:
             way = {"route_config": {key: item for key, item in way.items() if key != "@type"}}
         traced = settings.traces is not None
         made_listeners.append(listeners.http(listen, way, list(some.values()), traced=traced))
-    if settings.traces is not None:
+    if settings.traces is not None and is_traced(declared.values()):
         made_clusters.append(_traces(settings.traces))
     found[CDS] = response(made_clusters)
     found[LDS] = response(made_listeners)
     return found
 
 
+def is_traced(declared: Iterable[Spec]) -> bool:
+    """Whether any of these routes leaves traces."""
+    return any(spec.get("tracing") for spec in declared)
+
+
 def _traces(receiver: str) -> Resource:
-    endpoint = {"endpoint": {"address": socket_address(receiver)}}
+    pipe = {"pipe": {"path": receiver}}
+    address = pipe if receiver.startswith("/") else socket_address(receiver)
+    endpoint = {"endpoint": {"address": address}}
     return {
         "@type": clusters.CLUSTER,
         "name": listeners.TRACES,

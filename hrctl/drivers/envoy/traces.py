@@ -1,0 +1,151 @@
+"""The receiver of spans beside the embedded Envoy: started where a route is traced, and asked."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any, Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.envoy.admin import Admin
+from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+_GROUP: Final = "traces"
+_PATIENCE: Final = 20.0
+_SETTLED: Final = 1.5  # seconds without another span, and a trace is taken to be whole
+_ALL: Final = 10_000
+
+
+def provide(place: Place, bodies: Mapping[Address, Body]) -> None:
+    """Have the receiver run where a route is traced, before Envoy hears of it; else not.
+
+    An Envoy that is not ours has a receiver of its own, or none.
+
+    Raises:
+        HrctlError: HR080, where it does not start; HR082, where its library is not installed.
+    """
+    if place.folders is None:
+        return
+    conf = place.folders.conf(_GROUP)
+    traced = any(body["spec"].get("tracing") for body in bodies.values())
+    wanted = _program(place, place.folders) if traced else None
+    present = conf.read_text("utf-8") if conf.exists() else None
+    if wanted == present and (wanted is None or _answers(place)):
+        return
+    if wanted is not None and find_spec("opentelemetry.proto") is None:
+        raise HrctlError.of(
+            "HR082",
+            "a traced route needs the library opentelemetry-proto, to read spans",
+            hint="pip install 'hrctl[envoy]'",
+        )
+    _replace(place.folders, wanted)
+    deadline = time.monotonic() + _PATIENCE
+    while wanted is not None and not _answers(place):
+        if time.monotonic() > deadline:
+            raise HrctlError.of(
+                "HR080",
+                "the receiver of spans does not start",
+                hint=f"see {place.home / 'logs' / 'traces.log'}",
+            )
+        time.sleep(0.02)
+
+
+def _replace(folders: Folders, program: str | None) -> None:
+    from hrctl.drivers.supervisor.client import Client, RpcFaultError
+
+    client = Client(folders.socket())
+    with folders.lock():
+        for method in ("stopProcessGroup", "removeProcessGroup"):
+            with suppress(RpcFaultError):  # it is not there
+                client.call(method, _GROUP)
+        if program is None:
+            folders.conf(_GROUP).unlink(missing_ok=True)
+            client.call("reloadConfig")
+        else:
+            write_private(folders.conf(_GROUP), program.encode())
+            client.call("reloadConfig")
+            client.call("addProcessGroup", _GROUP)
+
+
+def _program(place: Place, folders: Folders) -> str:
+    def escaped(text: object) -> str:
+        return str(text).replace("%", "%%")
+
+    words = [sys.executable, "-P", "-m", "hrctl.drivers.envoy.receiver", place.settings.traces]
+    command = " ".join(f'"{escaped(word)}"' for word in [*words, place.forward] if word)
+    return f"""; Written by hrctl.
+[program:{_GROUP}]
+command={command}
+directory={escaped(folders.run)}
+autorestart=true
+startsecs=0
+startretries=1000
+stopwaitsecs=5
+redirect_stderr=true
+stdout_logfile={escaped(place.home / "logs" / "traces.log")}
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=1
+"""
+
+
+def _answers(place: Place) -> bool:
+    try:
+        _ask(place, "-", 1)
+    except HrctlError:
+        return False
+    return True
+
+
+def _ask(place: Place, operation: str, tail: int) -> list[dict[str, Any]]:
+    from urllib.parse import quote
+
+    asked = Admin(str(place.settings.traces))
+    try:
+        path = f"/spans?operation={quote(operation, safe='')}&tail={tail}"
+        found: list[dict[str, Any]] = asked.json(path)
+    finally:
+        asked.close()
+    return found
+
+
+def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator[dict[str, Json]]:
+    """Traces of a route, oldest first: `trace_id`, and `spans` by start.
+
+    With `follow` it does not end by itself; a trace is told when nothing more came for a while,
+    and once more where something does.
+
+    Raises:
+        HrctlError: HR230, where nobody receives.
+    """
+    if place.folders is None:
+        raise HrctlError.of(
+            "HR230",
+            "hrctl keeps no spans for an Envoy that it does not run",
+            hint=f"ask the receiver that `traces` names: {place.settings.traces or 'none is set'}",
+        )
+    if not place.folders.conf(_GROUP).exists() or not _answers(place):
+        raise HrctlError.of(
+            "HR230",
+            f"no spans are received for {address}",
+            hint="give the route `tracing: {sampling: 100}`, and apply it",
+        )
+    told: dict[str, int] = {}
+    for trace in _ask(place, address, tail):
+        told[trace["trace_id"]] = len(trace["spans"])
+        yield _without_quiet(trace)
+    while follow:
+        time.sleep(0.3)
+        for trace in _ask(place, address, _ALL):
+            if trace["quiet"] >= _SETTLED and len(trace["spans"]) > told.get(trace["trace_id"], 0):
+                told[trace["trace_id"]] = len(trace["spans"])
+                yield _without_quiet(trace)
+
+
+def _without_quiet(trace: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in trace.items() if key != "quiet"}

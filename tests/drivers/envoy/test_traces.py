@@ -1,0 +1,214 @@
+"""Spans of real requests through Envoy, and of a backend that makes its own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from hrctl.cli.verbs.mesh_traces import lines, tree
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.envoy.receiver import BadRequestError, Spans, decoded
+from hrctl.drivers.envoy.traces import provide
+from hrctl.model.address import Address
+from tests.drivers.envoy.conftest import eventually, route_body
+
+if TYPE_CHECKING:
+    from tests.drivers.envoy.conftest import Mesh
+
+WEB = Address("acme/shop:Route/web")
+
+
+def exported(trace: str, parent: str, name: str) -> bytes:
+    """One span as an application exports it."""
+    request = ExportTraceServiceRequest()
+    part = request.resource_spans.add()
+    attribute = part.resource.attributes.add(key="service.name")
+    attribute.value.string_value = "cart"
+    now = time.time_ns()
+    part.scope_spans.add().spans.add(
+        trace_id=bytes.fromhex(trace),
+        span_id=os.urandom(8),
+        parent_span_id=bytes.fromhex(parent),
+        name=name,
+        start_time_unix_nano=now - 1_000_000,
+        end_time_unix_nano=now,
+    )
+    data: bytes = request.SerializeToString()
+    return data
+
+
+def post(port: int, body: Any, **headers: str) -> int:
+    """Send to a receiver; the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        named = {"content-type": "application/x-protobuf"} | {
+            key.replace("_", "-"): value for key, value in headers.items()
+        }
+        connection.request("POST", "/v1/traces", body, named)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class App(BaseHTTPRequestHandler):
+    """A backend that goes on with the trace of its request."""
+
+    port_file: Any = None
+
+    def do_GET(self) -> None:
+        given = self.headers.get("traceparent", "")
+        if given.endswith("01"):
+            _, trace, parent, _ = given.split("-")
+            body = exported(trace, parent, "SELECT cart")
+            assert post(int(self.port_file.read_text()), iter([body])) == 200
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Sink(BaseHTTPRequestHandler):
+    """Another receiver."""
+
+    got: list[bytes]
+
+    def do_POST(self) -> None:
+        self.got.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Any]:
+    servers = []
+
+    def start(handler: type[BaseHTTPRequestHandler]) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for one in servers:
+        one.shutdown()
+        one.server_close()
+
+
+def read(mesh: Mesh, address: Address = WEB, tail: int = 100) -> list[dict[str, Any]]:
+    return list(mesh.driver.traces(address, tail=tail, follow=False))
+
+
+def test_spans_of_envoy_and_of_the_application_are_one_tree(mesh: Mesh, serve: Any) -> None:
+    App.port_file = mesh.driver.place.home / "traces.port"
+    place = {"address": serve(App)}
+    mesh.route(destinations=[place], tracing={"sampling": 100})
+    for _ in range(3):
+        assert mesh.get().status == 200
+
+    def whole() -> Any:
+        found = read(mesh)
+        return len(found) == 3 and all(len(one["spans"]) == 3 for one in found) and found
+
+    for trace in eventually(whole, "three traces of three spans"):
+        told = list(tree(trace["spans"]))
+        assert [depth for depth, _ in told] == [0, 1, 2]
+        served, routed, own = (span for _, span in told)
+        assert served["name"] == WEB
+        assert routed["parent_id"] == served["span_id"]
+        assert own["parent_id"] == routed["span_id"]
+        assert (own["name"], own["service"]) == ("SELECT cart", "cart")
+        assert served["duration_ms"] >= routed["duration_ms"] > 0
+        assert place["address"] in routed["attributes"].values()
+    assert len(read(mesh, tail=2)) == 2
+    followed = mesh.driver.traces(WEB, tail=1, follow=True)
+    assert len(next(followed)["spans"]) == 3
+    mesh.get()
+    newest = {
+        one["trace_id"] for one in eventually(lambda: len(read(mesh)) == 4 and read(mesh), "")
+    }
+    assert next(followed)["trace_id"] in newest
+
+
+def test_sampling_is_the_share_that_leaves_a_trace(mesh: Mesh) -> None:
+    never, half = Address("acme/shop:Route/never"), Address("acme/shop:Route/half")
+    mesh.put(
+        {
+            str(one): route_body(
+                listen=mesh.listen,
+                destinations=[mesh.to("v1")],
+                match=[{"path": {"prefix": path}}],
+                tracing={"sampling": share},
+            )
+            for one, path, share in ((never, "/never", 0), (half, "/half", 50), (WEB, "/", 100))
+        }
+    )
+    mesh.answers(200, "/never")
+    mesh.answers(200, "/half")
+    before = len(read(mesh))
+    mesh.get("/")
+    eventually(lambda: len(read(mesh)) > before, "a request after all others has its trace")
+    eventually(lambda: 60 <= len(read(mesh, half, 1000)) <= 140, "about half have one")
+    assert not read(mesh, never)
+
+
+def test_nothing_is_received_where_nothing_is_traced(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    assert not mesh.driver.place.folders.conf("traces").exists()  # type: ignore[union-attr]
+    with pytest.raises(HrctlError, match="no spans are received") as caught:
+        read(mesh)
+    assert caught.value.diagnostics[0].code == "HR230"
+
+
+def test_spans_are_handed_on_and_what_is_no_span_is_refused(mesh: Mesh, serve: Any) -> None:
+    Sink.got = []
+    mesh.route(destinations=[mesh.to("v1")], tracing={})
+    place = Place.of({"traces": serve(Sink)}, mesh.driver.context)
+    note = place.home / "traces.port"
+    before = note.read_text()
+    provide(place, mesh.driver.bodies())
+    assert note.read_text() == before
+    port = int(before)
+    body = exported("ab" * 16, "cd" * 8, "x")
+    assert post(port, body) == 200
+    eventually(lambda: body in Sink.got, "it is handed on")
+    assert post(port, b"\xff\xff nonsense") == 400
+    assert post(port, b"not gzip", content_encoding="gzip") == 400
+    assert post(port, b"{}", content_type="application/json") == 415
+    assert post(port, b"", content_length=str(2**40)) == 413
+    assert post(port, b"zz\r\n", transfer_encoding="chunked") == 400
+
+
+def test_the_oldest_spans_go() -> None:
+    spans = Spans(kept=2)
+    for trace in ("aa", "bb", "cc"):
+        spans.add(decoded(exported(trace * 16, "cd" * 8, "x")))
+    assert [one["trace_id"][:2] for one in spans.traces("x", 10)] == ["bb", "cc"]
+    with pytest.raises(BadRequestError):
+        decoded(b"\xff")
+
+
+def test_a_ring_of_parents_ends() -> None:
+    spans = [{"span_id": "a", "parent_id": "b"}, {"span_id": "b", "parent_id": "a"}]
+    assert [(depth, span["span_id"]) for depth, span in tree(spans)] == [(0, "a"), (1, "b")]
+
+
+def test_the_lines_of_a_trace_are_safe_to_print() -> None:
+    spans = decoded(exported("ab" * 16, "cd" * 8, "\x1b[2J evil"))
+    told = lines({"trace_id": "ab" * 16, "spans": spans})
+    assert told[0].endswith("ab" * 16)
+    assert told[1] == "  ?[2J evil  1.0 ms  by cart"

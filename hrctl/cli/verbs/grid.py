@@ -13,6 +13,7 @@ from hrctl.cli.verbs import edits, measure, naming
 from hrctl.cli.verbs.draft import Draft, change_fields
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.generic import group
+from hrctl.cli.verbs.grid_discover import discover
 from hrctl.cli.verbs.naming import In, Name
 from hrctl.cli.verbs.write import creator
 from hrctl.diagnostics import HrctlError
@@ -160,6 +161,7 @@ GRID = group(
         "deactivate": _wants("deactivate", "INACTIVE", "Give a node nothing at all."),
         "drain": _wants("drain", "DRAINING", "Give a node nothing new; what runs there may end."),
         "balance": balance,
+        "discover": discover,
         "health": measure.health_of(
             kind(KIND), "Tell how the nodes are, as hosts of the routes that choose them."
         ),

@@ -1,7 +1,8 @@
 """Receives spans by OTLP over HTTP and keeps the last of them: ``receiver.py SOCKET [FORWARD]``.
 
     POST /v1/traces                 protobuf, at the socket and at a port of loopback
-    GET  /spans?operation=O&tail=N  at the socket alone: the traces with a span called O, as JSON
+    GET  /spans?operation=O&tail=N  at the socket alone: the traces with a span called O, as JSON;
+                                    &fresh=S: those that got a span in the last S seconds
 
 The port is for applications that send spans of their own. It is noted in `traces.port` in the
 working folder, and taken again at the next start where it is free. Everything is in memory.
@@ -101,10 +102,12 @@ class Spans:
         with self._lock:
             self._spans.extend((now, span) for span in spans)
 
-    def traces(self, operation: str, tail: int) -> list[dict[str, Any]]:
+    def traces(
+        self, operation: str, tail: int, fresh: float = float("inf")
+    ) -> list[dict[str, Any]]:
         """The last traces with a span of this name, all their spans by start, oldest trace first.
 
-        `quiet` is for how many seconds nothing came to a trace.
+        `quiet` is for how many seconds nothing came to a trace: less than `fresh`.
         """
         with self._lock:
             kept = list(self._spans)
@@ -123,6 +126,7 @@ class Spans:
                 "spans": sorted(spans, key=lambda span: int(span["start_ns"])),
             }
             for trace, spans in spans_of.items()
+            if now - last[trace] < fresh
         ]
         traces.sort(key=lambda trace: trace["spans"][0]["start_ns"])
         return traces[-tail:]
@@ -195,8 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.readable or asked.path != "/spans" or "operation" not in query:
             self._answer(HTTPStatus.NOT_FOUND, b"", "text/plain")
             return
-        tail = int(query.get("tail", ["20"])[0])
-        found = self.spans.traces(query["operation"][0], tail)
+        tail, fresh = int(query.get("tail", ["20"])[0]), float(query.get("fresh", ["inf"])[0])
+        found = self.spans.traces(query["operation"][0], tail, fresh)
         self._answer(HTTPStatus.OK, json.dumps(found).encode(), "application/json")
 
     def _body(self) -> bytes:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
+from math import inf
 from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
@@ -19,6 +20,7 @@ from hrctl.model.values import Body, Json
 _GROUP: Final = "traces"
 _PATIENCE: Final = 20.0
 _SETTLED: Final = 1.5  # seconds without another span, and a trace is taken to be whole
+_FRESH: Final = 30.0  # seconds that one round of following may take
 _ALL: Final = 10_000
 
 
@@ -102,12 +104,12 @@ def _answers(place: Place) -> bool:
     return True
 
 
-def _ask(place: Place, operation: str, tail: int) -> list[dict[str, Any]]:
+def _ask(place: Place, operation: str, tail: int, fresh: float = inf) -> list[dict[str, Any]]:
     from urllib.parse import quote
 
     asked = Admin(str(place.settings.traces))
     try:
-        path = f"/spans?operation={quote(operation, safe='')}&tail={tail}"
+        path = f"/spans?operation={quote(operation, safe='')}&tail={tail}&fresh={fresh}"
         found: list[dict[str, Any]] = asked.json(path)
     finally:
         asked.close()
@@ -135,13 +137,20 @@ def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator
             f"no spans are received for {address}",
             hint="give the route `tracing: {sampling: 100}`, and apply it",
         )
-    told: dict[str, int] = {}
-    for trace in _ask(place, address, tail):
-        told[trace["trace_id"]] = len(trace["spans"])
-        yield _without_quiet(trace)
+    kept = _ask(place, address, _ALL)
+    told = {trace["trace_id"]: len(trace["spans"]) for trace in kept}
+    yield from map(_without_quiet, kept[-tail:])
     while follow:
         time.sleep(0.3)
-        for trace in _ask(place, address, _ALL):
+        try:
+            fresh = _ask(place, address, _ALL, _FRESH)
+        except HrctlError as error:
+            raise HrctlError.of(
+                "HR230",
+                f"no more spans are received for {address}",
+                hint="see `hrctl mesh health`; it goes on where the receiver is started again",
+            ) from error
+        for trace in fresh:
             if trace["quiet"] >= _SETTLED and len(trace["spans"]) > told.get(trace["trace_id"], 0):
                 told[trace["trace_id"]] = len(trace["spans"])
                 yield _without_quiet(trace)

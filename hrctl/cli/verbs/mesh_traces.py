@@ -24,7 +24,7 @@ _SHOWN = {
     "": ("http.request.method", "http.method", "request.method"),
     "status": ("http.response.status_code", "http.status_code"),
     "cluster": ("upstream_cluster.name", "upstream_cluster"),
-    "host": ("upstream_address", "peer.address", "server.address"),
+    "host": ("upstream_address",),  # `peer.address` is the client's in a span of a server
 }
 
 
@@ -85,7 +85,8 @@ def _line(span: Span) -> str:
         words.append(f"by {span['service']}")
     for what, keys in _SHOWN.items():
         value = next((span["attributes"][key] for key in keys if key in span["attributes"]), None)
-        if value not in {None, "", "-"}:
+        # Envoy calls the span of a try after its cluster
+        if value not in {None, "", "-"} and str(value) not in span["name"].split():
             words.append(f"{what} {value}".lstrip())
     line = "  ".join([*words, "ERROR"] if span["error"] else words)
     # whoever sends spans chooses their names; a terminal is not to obey them

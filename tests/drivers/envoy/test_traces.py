@@ -210,3 +210,19 @@ def test_the_lines_of_a_trace_are_safe_to_print() -> None:
     told = lines({"trace_id": "ab" * 16, "spans": spans})
     assert told[0].endswith("ab" * 16)
     assert told[1] == "  ?[2J evil  1.0 ms  by cart"
+
+
+def test_a_line_tells_status_cluster_and_host_once() -> None:
+    (span,) = decoded(exported("ab" * 16, "cd" * 8, "router blue egress"))
+    span["attributes"] = {
+        "http.status_code": "503",
+        "upstream_cluster": "blue",
+        "upstream_address": "10.0.0.1:80",
+        "peer.address": "10.0.0.9",
+    }
+    span["error"] = True
+    told = lines({"trace_id": "ab" * 16, "spans": [span]})[1]
+    assert told == "  router blue egress  1.0 ms  by cart  status 503  host 10.0.0.1:80  ERROR"
+    span["name"] = "acme:Route/web"
+    told = lines({"trace_id": "ab" * 16, "spans": [span]})[1]
+    assert "  status 503  cluster blue  host 10.0.0.1:80  ERROR" in told

@@ -21,7 +21,7 @@ from hrctl.model.address import Address
 from hrctl.model.fields import FieldDiff, compare_leaves
 from hrctl.model.plan import ABSENT, Absent
 from hrctl.model.values import Json, lookup
-from hrctl.source import parse  # noqa: F401 - imported while git is at work, see `open_past`
+from hrctl.source import quick  # noqa: F401 - imported here, while git is at work
 from hrctl.source.blobs import Blobs
 from hrctl.source.lineage import Step, steps
 from hrctl.source.manifests import Manifests

@@ -92,8 +92,10 @@ class LogReader:
         """
         assert self._process is not None  # noqa: S101 - it is read once
         process, self._process = self._process, None
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        output = process.stdout.read()  # in one go; what git says of errors is short
         try:
-            output = git.finish(process, "log")
+            git.finish(process, "log")
         except HrctlError:
             git.resolve(self._root, self._revision)  # says more of a revision that is not there
             raise

@@ -72,15 +72,27 @@ class Manifests:
     def _value(self, chunk: Chunk, path: str, blob: str) -> dict[str, Any] | None:
         found = self._values.get(chunk.text, _NOT_READ)
         if found is _NOT_READ:
-            from hrctl.source.parse import parse_chunk
-
-            value, problems = parse_chunk(chunk, path)
-            found = self._values[chunk.text] = False if problems else _ours(value)
+            found = self._values[chunk.text] = _read(chunk, path)
         if found is False:
             self.broken.add((path, blob))
             return None
         taken: dict[str, Any] | None = found
         return taken
+
+
+def _read(chunk: Chunk, path: str) -> dict[str, Any] | bool | None:
+    """The document; None where it is none of ours, False where it cannot be read."""
+    import yaml
+
+    from hrctl.source.quick import DoubtError, quick
+
+    try:
+        return _ours(quick(chunk.text))
+    except (DoubtError, yaml.YAMLError, ValueError):
+        from hrctl.source.parse import parse_chunk  # the careful way, which takes long to import
+
+        value, problems = parse_chunk(chunk, path)
+        return False if problems else _ours(value)
 
 
 def _ours(value: Any) -> dict[str, Any] | None:

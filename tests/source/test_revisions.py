@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hrctl.source import parse
+from hrctl.source import manifests
 from hrctl.source.blobs import Blobs
 from hrctl.source.chunks import Chunk
 from hrctl.source.manifests import Manifests
@@ -27,10 +27,10 @@ spec: {{type: API, command: c{1}}}
 
 def between(folder: ProjectFolder, old: str, new: str | None) -> list[Pair]:
     with Blobs(folder.root) as blobs:
-        manifests = Manifests(blobs)
-        paths = changed_paths(folder.root, old, new, ".", manifests)
-        before, after = sides(folder.root, old, new, paths, manifests)
-        return pairs(before, after, paths, manifests)
+        there = Manifests(blobs)
+        paths = changed_paths(folder.root, old, new, ".", there)
+        before, after = sides(folder.root, old, new, paths, there)
+        return pairs(before, after, paths, there)
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -43,13 +43,13 @@ def test_only_documents_that_differ_are_parsed(
     folder.write({"a.yaml": text.replace("command: c7}", "command: other}")})
     new = folder.commit() if committed else None
     parsed: list[str] = []
-    real = parse.parse_chunk
+    real = manifests._read
 
     def counted(chunk: Chunk, path: str) -> Any:
         parsed.append(path)
         return real(chunk, path)
 
-    monkeypatch.setattr(parse, "parse_chunk", counted)
+    monkeypatch.setattr(manifests, "_read", counted)
     found = between(folder, old, new)
     assert [one.role.address for one in found] == ["acme:Service/s7"]
     assert sorted(parsed) == ["a.yaml", "a.yaml", "registry.yaml"]

@@ -24,6 +24,7 @@ BUILT_IN: Final = {
     "local": "hrctl.drivers.local:LocalDriver",
     "supervisor": "hrctl.drivers.supervisor:SupervisorDriver",
     "flagd": "hrctl.drivers.flagd:FlagdDriver",
+    "unleash": "hrctl.drivers.unleash:UnleashDriver",
 }
 
 # what a driver must have: method -> how many arguments hrctl passes

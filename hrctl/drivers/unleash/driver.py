@@ -57,7 +57,12 @@ class UnleashDriver:
 
     def __enter__(self) -> Self:
         """See that Unleash is there, takes the token, and has what the mappings name."""
-        self._places.require(self._server.projects(), self._server.environments(), self._client.url)
+        try:
+            projects, environments = self._server.projects(), self._server.environments()
+            self._places.require(projects, environments, self._client.url)
+        except BaseException:
+            self._client.close()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:

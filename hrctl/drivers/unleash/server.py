@@ -70,8 +70,7 @@ class Server:
         self._replace(found, wanted)
         if on and not found.enabled:
             self._turn(found, on=True)
-        (now,) = self.features(place.environment, [name])
-        return now
+        return found
 
     def remove(self, found: Feature) -> Feature | None:
         """Archive a feature; one that has other environments only leaves this one."""
@@ -123,15 +122,20 @@ class Server:
     def _replace(self, found: Feature, wanted: list[Strategy]) -> None:
         """Strategies in order: those that are there are put whole, the rest added or deleted."""
         path = f"{_environment(found)}/strategies"
+        now = []
         for at, one in enumerate(wanted):
-            whole = {"segments": [], "variants": [], "disabled": False, **one, "sortOrder": at}
-            whole["title"] = f"hrctl {at + 1:02}"
-            if at >= len(found.found):
-                self._client.call("POST", path, whole)
-            elif normal(found.found[at]) != normal(one):
-                self._client.call("PUT", f"{path}/{found.found[at]['id']}", whole)
+            held = found.found[at] if at < len(found.found) else None
+            title = f"hrctl {at + 1:02}"
+            whole = {"segments": [], "variants": [], "disabled": False, **one, "title": title}
+            whole["sortOrder"] = at
+            if held is None:
+                held = self._client.call("POST", path, whole)
+            elif normal(held) != normal(one) or held.get("title") != title:
+                held = self._client.call("PUT", f"{path}/{held['id']}", whole)
+            now.append(held)
         for one in found.found[len(wanted) :]:
             self._client.call("DELETE", f"{path}/{one['id']}")
+        found.found = now
 
     def _asked(self, method: str, path: str, body: Any = None) -> Any:
         try:

@@ -1,0 +1,223 @@
+"""hrctl's answers are those of Unleash's Python client on what the driver writes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from hrctl.drivers.api import Result
+from hrctl.drivers.contract import ContractSecrets, context_for
+from hrctl.drivers.unleash import UnleashDriver
+from hrctl.drivers.unleash.strategies import strategies
+from hrctl.logic.flags import Evaluation, Reason, compile_flag
+from hrctl.model.address import Address
+from hrctl.model.plan import Action, Change
+from hrctl.model.plan import Reason as Why
+from hrctl.model.validate import complete
+from tests.drivers.unleash.server import ADMIN, CLIENT, Unleash
+
+SEED = 20270331
+FLAGS = 200
+COUNT = 20_000
+VARIANTS: dict[str, dict[str, Any]] = {
+    "BOOLEAN": {"on": True, "off": False},
+    "STRING": {"a": "A", "b": "x y", "c": "ü"},
+    "NUMBER": {"one": 1, "half": 0.5, "none": 0},
+    "OBJECT": {"small": {"size": 1}, "large": {"size": 2, "of": [1, {"x": None}]}},
+}
+OPERANDS: dict[str, list[Any]] = {
+    "plan": ["gold", "silver", "free"],
+    "age": [0, 1, 17, 18, 18.5, -1],
+    "mail": ["ann@acme.example", "bob@bramble.example", "acme", "x"],
+    "version": ["1.0.0", "1.2.3", "2.0.0-rc.1", "2.0.0", "1.10.0"],
+    "joined": ["2027-01-01T00:00:00Z", "2027-03-31T10:00:00Z", "2027-04-01T00:00:00Z"],
+    "account": ["acc-1", "acc-2"],
+}
+OPERATORS: dict[str, list[str]] = {
+    "plan": ["eq", "ne", "in", "notIn", "startsWith", "notEndsWith"],
+    "age": ["gt", "le", "lt", "ge"],
+    "mail": ["contains", "notContains", "endsWith", "startsWith", "notStartsWith"],
+    "version": ["semverEq", "semverGt", "semverGe", "semverLt", "semverLe"],
+    "joined": ["after", "before"],
+    "account": ["eq", "in", "notIn"],
+}
+
+
+def spec(random: Random) -> dict[str, Any]:
+    """A spec that Unleash can express."""
+    kind = random.choice(list(VARIANTS))
+    names = list(VARIANTS[kind])
+    boolean = kind == "BOOLEAN"
+    default = "off" if boolean else random.choice(names)
+
+    def named() -> str:
+        return "on" if boolean else random.choice(names)
+
+    rules = [rule(random, named()) for _ in range(random.choice([0, 1, 1, 2, 3]))]
+    status = random.choice(["ENABLED"] * 6 + ["ROLLOUT"] * 2 + ["TESTING", "DISABLED"])
+    made = {
+        "type": kind,
+        "status": status,
+        "variants": VARIANTS[kind],
+        "default": default,
+        "hash": "unleash",
+        "targeting": rules,
+    }
+    strategy = random.choice(["INSTANT", "GRADUAL", "GRADUAL", "CANARY", "BLUE_GREEN", "AB_TEST"])
+    if boolean and strategy == "AB_TEST":
+        strategy = "GRADUAL"
+    rollout: dict[str, Any] = {"strategy": strategy}
+    if random.random() < 0.3:
+        rollout["salt"] = random.choice(["s", "a-salt-that-is-longer-than-most", "x" * 60])
+    if random.random() < 0.3:
+        rollout["stickiness"] = "account"
+    if strategy in {"GRADUAL", "CANARY"}:
+        rollout["percentage"] = random.choice([0, 1, 10, 33, 50, 99, 100])
+    if strategy == "CANARY":
+        rollout["groups"] = {"b": [condition(random)], "a": [condition(random), condition(random)]}
+    if strategy == "BLUE_GREEN":
+        rollout["live"] = named()
+    elif strategy == "AB_TEST":
+        first = random.choice([0, 10, 33.3, 50])
+        rest = dict.fromkeys(names[2:], 0)
+        rollout["weights"] = {names[1]: 100 - first, names[0]: first, **rest}
+    else:
+        rollout["variant"] = named()
+    if status == "ROLLOUT" or random.random() < 0.8:
+        made["rollout"] = rollout
+    return complete("FeatureFlag", made)
+
+
+def rule(random: Random, variant: str) -> dict[str, Any]:
+    if random.random() < 0.3:
+        return {"all": [condition(random) for _ in range(2)], "variant": variant}
+    return {**condition(random), "variant": variant}
+
+
+def condition(random: Random) -> dict[str, Any]:
+    attribute = random.choice(list(OPERATORS))
+    word = random.choice(OPERATORS[attribute])
+    several = attribute in {"plan", "mail", "account"}
+    values = random.sample(OPERANDS[attribute], random.choice([1, 2]) if several else 1)
+    return {"attribute": attribute, "operator": word, "values": values}
+
+
+def context(random: Random) -> dict[str, Any]:
+    """A context in which much is there, and some is missing."""
+    made: dict[str, Any] = {
+        "targetingKey": random.choice([f"user-{random.randrange(10**6)}", "jürgen", "u" * 200]),
+        "account": f"acc-{random.randrange(10**6)}",
+    }
+    for name in ("plan", "age", "mail", "version", "joined"):
+        if random.random() < 0.9:
+            made[name] = random.choice(OPERANDS[name])
+    return made
+
+
+def asked(held: dict[str, Any]) -> dict[str, Any]:
+    """A context as Unleash's client takes it; values are text."""
+    found = {key: str(one) for key, one in held.items() if key != "targetingKey"}
+    return {"userId": held["targetingKey"], "properties": found}
+
+
+def value(kind: str, client: Any, name: str, held: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether it is on, and what an application gets."""
+    if kind == "BOOLEAN":
+        return True, client.is_enabled(name, asked(held))
+    answer = client.get_variant(name, asked(held))
+    if not answer["feature_enabled"]:
+        return False, None
+    text = answer["payload"]["value"]
+    return True, text if kind == "STRING" else json.loads(text)
+
+
+@pytest.fixture
+def driver(
+    unleash: Unleash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[UnleashDriver]:
+    monkeypatch.setenv("UNLEASH_TOKEN", ADMIN)
+    token = {"valueFrom": {"env": "UNLEASH_TOKEN"}}
+    environments = {"shop": "development"}
+    config = {"url": unleash.url, "token": token, "environments": environments}
+    with UnleashDriver(config, context_for(tmp_path)) as made:
+        yield made
+
+
+def test_equal_to_the_python_client(
+    unleash: Unleash, driver: UnleashDriver, tmp_path: Path
+) -> None:
+    from UnleashClient.clients.unleash_client import UnleashClient
+
+    random = Random(SEED)  # noqa: S311 - the same ones every time
+    specs = {f"flag-{at}": spec(random) for at in range(FLAGS)}
+    changes = [
+        Change(
+            Address.of("acme/shop", "FeatureFlag", name),
+            Action.CREATE,
+            Why.NEW,
+            "tested",
+            after={"metadata": {}, "spec": one},
+        )
+        for name, one in specs.items()
+    ]
+    for outcome in driver.apply(changes, ContractSecrets()):
+        assert outcome.result is Result.DONE, outcome.error
+    for live, change in zip(driver.read([one.address for one in changes]), changes, strict=True):
+        assert live.body == change.after
+    client = UnleashClient(
+        f"{unleash.url}/api",
+        "tests",
+        custom_headers={"Authorization": CLIENT},
+        disable_metrics=True,
+        disable_registration=True,
+        cache_directory=str(tmp_path),
+    )
+    client.initialize_client()
+    try:
+        ours = {name: compile_flag(name, one) for name, one in specs.items()}
+        reasons: Counter[str] = Counter()
+        for _ in range(COUNT):
+            name, held = random.choice(list(specs)), context(random)
+            answer: Evaluation = ours[name](held)
+            kind = specs[name]["type"]
+            on, found = value(kind, client, name, held)
+            reasons[answer.reason] += 1
+            if answer.reason is Reason.DISABLED and kind != "BOOLEAN":
+                assert not on
+            else:
+                assert (on, found) == (True, answer.value), (name, specs[name], held, answer)
+    finally:
+        client.destroy()
+    wanted = {"STATIC", "DEFAULT", "TARGETING_MATCH", "SPLIT", "DISABLED"}
+    assert set(reasons) == wanted
+    assert min(reasons.values()) > 50
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "held", "theirs"),
+    [
+        ("gt", 17, "18", True),
+        ("after", "2027-01-01", "2027-03-31", False),
+        ("semverGe", "1.0.0", "2", False),
+        ("semverGe", "1.0.0", "v2.1.0", False),
+    ],
+)
+def test_differences_that_are_theirs(operator: str, value: Any, held: str, theirs: Any) -> None:
+    """docs/flags.md has this list."""
+    from yggdrasil_engine.engine import UnleashEngine  # type: ignore[import-untyped]
+
+    rule = {"attribute": "x", "operator": operator, "values": [value], "variant": "on"}
+    flag = {"type": "BOOLEAN", "status": "ENABLED", "hash": "unleash", "targeting": [rule]}
+    body = {"metadata": {}, "spec": complete("FeatureFlag", flag)}
+    feature = {"name": "f", "enabled": True, "strategies": strategies("f", body)}
+    engine = UnleashEngine()
+    engine.take_state(json.dumps({"version": 2, "features": [feature]}))
+    answer = engine.is_enabled("f", {"userId": "u", "properties": {"x": held}})
+    assert answer.is_enabled is theirs
+    assert compile_flag("f", body["spec"])({"targetingKey": "u", "x": held}).value is not theirs

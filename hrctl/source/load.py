@@ -313,7 +313,8 @@ class _Loading:
         if any(record.mesh for record in self._records):
             from hrctl.logic.mesh import check
 
-            self._findings += check.check(self._tree, frozenset(self._fresh))
+            listens = {name: one.config.get("listen") for name, one in self._instances.items()}
+            self._findings += check.check(self._tree, frozenset(self._fresh), listens)
         report = Report(self._tree, self._sources, self._unread())
         return [*self._plain, *report.placed(self._findings), *report.stale_flags()]
 

@@ -120,19 +120,22 @@ def _free_ports(count: int) -> list[str]:
             probe.close()
 
 
-def _end_supervisor(project: Path) -> None:
-    file = project / ".hrctl/run/procs/daemon.pid"
-    if not file.exists():
-        return
-    process = int(file.read_text())
-    os.kill(process, signal.SIGTERM)
-    for _ in range(300):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("supervisord does not end")
+def _end_supervisors(project: Path) -> None:
+    """Of each driver instance that runs one."""
+    processes = [
+        int(file.read_text()) for file in project.glob(".hrctl/run/*/daemon.pid") if file.exists()
+    ]
+    for process in processes:
+        os.kill(process, signal.SIGTERM)
+    for process in processes:
+        for _ in range(300):
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("supervisord does not end")
 
 
 @pytest.fixture
@@ -153,7 +156,7 @@ def storefront(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     try:
         yield project, f"http://127.0.0.1:{free['18080']}"
     finally:
-        _end_supervisor(project)
+        _end_supervisors(project)
 
 
 def customer(project: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
 
-_TIMEOUT: Final = 10.0
+_TIMEOUT: Final = 5.0
 
 
 class _UnixConnection(http.client.HTTPConnection):

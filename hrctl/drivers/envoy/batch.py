@@ -68,23 +68,17 @@ class Batch:
             yield Outcome(found.address, found.result, found.version, {}, found.error, each)
 
     def _start(self) -> None:
+        """See that there is an Envoy. One that was not running comes back with what it had.
+
+        The plan saw nothing of that, and wants it created: `revived` tells that it may be.
+        """
         driver, place = self._driver, self._place
-        if not place.embedded:
-            if not driver.admin.answers():
-                driver.admin.json("/server_info")  # which tells what is wrong
-            return
-        if place.store.exists() and process.is_up(place, driver.admin):
+        if driver.is_up():
             return
         place.make()
-        with place.lock():
-            # nothing of it is live: what an apply wants back it writes anew
-            stale = [Write(one.address, one.version, None) for one in driver.store.stamps()]
-            driver.store.write(stale, driver.context.project)
-            empty = {path: snapshot.response([]) for path in (snapshot.LDS, snapshot.CDS)}
-            place.put({path: None for path in place.present() if path not in empty} | dict(empty))
-            place.note(empty)
         process.start(place, driver.admin, driver.context.instance)
         process.require_known(driver.admin, driver.context.instance)
+        driver.revived.update((one.address, one.version) for one in driver.store.stamps())
 
     def _carry(self, batch: Sequence[Change]) -> dict[int, Outcome]:
         self._bodies = self._driver.bodies()
@@ -111,6 +105,8 @@ class Batch:
         if change.action is Action.DELETE and current is None:
             return Outcome(change.address, Result.DONE)
         expected = None if change.action is Action.CREATE else change.expect_version
+        if change.action is Action.CREATE:
+            expected = self._driver.revived.pop(change.address, None)
         taken = change.previous_address is not None and change.address in self._versions
         if current != expected or taken:
             return _stale(change, current)

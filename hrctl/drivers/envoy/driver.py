@@ -53,6 +53,7 @@ class EnvoyDriver:
         self.place: Final = Place.of(config, context)
         self.admin: Final = Admin(self.place.admin)
         self.store: Final = LocalStore(self.place.store)
+        self.revived: Final[dict[Address, str]] = {}  # what came back when Envoy was started again
 
     def __enter__(self) -> Self:
         """An external Envoy must answer, and be of a known version.
@@ -135,7 +136,7 @@ class EnvoyDriver:
         return Batch(self, secrets).run(batch)
 
     def down(self) -> bool:
-        """Stop the embedded Envoy; whether there was one. What it held is lost to the next plan."""
+        """Stop the embedded Envoy; whether there was one. It comes back with all that it held."""
         if not self.place.embedded:
             return False
         from hrctl.drivers.envoy.process import stop

@@ -24,6 +24,7 @@ FLAGS: Final = (
     "10",
 )
 _PATIENCE: Final = 20.0
+_RESTART: Final = 10.0  # a restart of the embedded one takes a fraction of it
 
 
 def binary() -> str:
@@ -49,15 +50,21 @@ def binary() -> str:
 
 
 def is_up(place: Place, admin: Admin) -> bool:
-    """Whether there is an Envoy; the embedded one is waited for while it is restarted."""
-    if place.folders is None:
-        return admin.answers()
-    from hrctl.drivers.supervisor.daemon import answers
+    """Whether there is an Envoy; the embedded one is waited for while it is restarted.
 
-    folders = place.folders
-    if not folders.run.is_dir() or not answers(folders.socket()):
-        return False
-    return _wait_until_ready(admin, 3.0)
+    Raises:
+        HrctlError: HR080, where there should be one and it does not answer: what it serves is
+            not known then, and must not be taken for lost.
+    """
+    if place.folders is not None:
+        from hrctl.drivers.supervisor.daemon import answers
+
+        folders = place.folders
+        if not folders.run.is_dir() or not answers(folders.socket()):
+            return False
+    if not _wait_until_ready(admin, _RESTART if place.embedded else 0.0):
+        admin.json("/server_info")  # which tells what is wrong
+    return True
 
 
 def start(place: Place, admin: Admin, instance: str) -> None:

@@ -18,13 +18,16 @@ from hrctl.model.values import canonical
 _UNSERVED = "local"  # the embedded registry, where a route takes no requests
 
 
-def check(tree: Tree, fresh: frozenset[str]) -> Iterator[Finding]:
+def check(
+    tree: Tree, fresh: frozenset[str], listens: Mapping[str, str | None]
+) -> Iterator[Finding]:
     """Findings over all routes of a tree.
 
     Args:
         tree: joined.
         fresh: paths of registries that were not taken from the cache: services are looked at where
             they, or the routes that lead to them, may have changed.
+        listens: driver instance -> where routes listen that do not say so.
     """
     routes: list[tuple[Record, int, dict[str, Any]]] = []
     nodes: dict[str, dict[Address, Mapping[str, Any]]] = {}
@@ -35,7 +38,7 @@ def check(tree: Tree, fresh: frozenset[str]) -> Iterator[Finding]:
                 nodes.setdefault(record.drivers[index], {})[address] = held
             elif record.drivers[index] != _UNSERVED:
                 routes.append((record, index, held))
-    yield from _overlaps(routes)
+    yield from _overlaps(routes, listens)
     indexed = {driver: Nodes(some) for driver, some in nodes.items()}
     none = Nodes[Address]({})
     for record, index, held in routes:
@@ -43,15 +46,18 @@ def check(tree: Tree, fresh: frozenset[str]) -> Iterator[Finding]:
         yield from _portless(tree, record, index, fresh)
 
 
-def _overlaps(routes: list[tuple[Record, int, dict[str, Any]]]) -> Iterator[Finding]:
+def _overlaps(
+    routes: list[tuple[Record, int, dict[str, Any]]], listens: Mapping[str, str | None]
+) -> Iterator[Finding]:
     first: dict[str, tuple[Record, int, int]] = {}
     for record, index, held in routes:
         if held.get("type") == "TCP":
             continue
         for number, match in enumerate(held.get("match") or ({},)):
             for host in hosts(held):
-                listen = held.get("listen")
-                key = canonical([record.drivers[index], listen, host, _sorted(match)])
+                driver = record.drivers[index]
+                listen = held.get("listen") or listens.get(driver)
+                key = canonical([driver, listen, host, _sorted(match)])
                 other, at, before = first.setdefault(key, (record, index, number))
                 if (other.path, at) != (record.path, index):
                     yield _overlap(record, index, number, (other, at, before), host)

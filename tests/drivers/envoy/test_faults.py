@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,12 @@ import pytest
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context, Result
-from hrctl.drivers.envoy import EnvoyDriver, process
+from hrctl.drivers.contract import ContractSecrets
+from hrctl.drivers.envoy import EnvoyDriver, admin, process
+from hrctl.drivers.envoy.place import Place
 from hrctl.drivers.envoy.snapshot import CDS, LDS, rds, response
 from hrctl.model.address import Address
+from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
 from tests.drivers.supervisor.conftest import free_ports
 
@@ -202,15 +206,74 @@ def _pid(mesh: Mesh) -> int:
     return int(info["pid"])
 
 
-def test_a_stopped_envoy_is_lost_and_comes_back_with_what_is_applied(mesh: Mesh) -> None:
+def test_a_stopped_envoy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> None:
     mesh.route(destinations=[mesh.to("v1")])
+    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
     mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
     assert mesh.driver.down()
     assert list(mesh.driver.scan()) == []
     assert list(mesh.driver.read([Address(WEB)])) == []
     mesh.route(destinations=[mesh.to("v2")])
-    assert [one.address for one in mesh.driver.scan()] == [WEB]
+    found = [one.address for one in mesh.driver.scan()]
+    assert found == ["acme/shop:Route/other", WEB, "acme:Node/n"]
     assert mesh.get("/").body == "v2"
+    assert mesh.get("/o").body == "v3"
+    for outcome in mesh.driver.apply(
+        [
+            replace(
+                mesh.change(WEB, None),
+                action=Action.CREATE,
+                after=route_body(listen=mesh.listen, destinations=[mesh.to("v1")]),
+                expect_version=None,
+            )
+        ],
+        ContractSecrets(),
+    ):
+        assert outcome.result is not Result.DONE  # once it was there again, it is no longer lost
+
+
+def test_an_envoy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_RESTART", 0.5)
+    monkeypatch.setattr(admin, "_TIMEOUT", 0.5)
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    change = mesh.change(WEB, route_body(listen=mesh.listen, destinations=[mesh.to("v2")]))
+    mesh.driver.admin.close()
+    pid = _pid(mesh)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(HrctlError, match="HR080"):
+            list(mesh.driver.scan())
+        (outcome,) = mesh.driver.apply([change], ContractSecrets())
+        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR080")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert mesh.driver.place.present() == before
+    assert mesh.get("/").body == "v1"
+
+
+def test_an_envoy_that_dies_during_an_apply_has_the_old_files_when_it_is_back(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    put = mesh.driver.place.put
+    pid = _pid(mesh)
+
+    def dying(self: Place, files: dict[str, bytes | None]) -> None:
+        del self
+        put(files)
+        if mesh.driver.admin.answers() and _pid(mesh) == pid:
+            os.kill(pid, signal.SIGKILL)
+            raise HrctlError.of("HR080", "gone in the middle")
+
+    monkeypatch.setattr(Place, "put", dying)
+    body = route_body(listen=mesh.listen, destinations=[mesh.to("v2")])
+    (outcome,) = mesh.driver.apply([mesh.change(WEB, body)], ContractSecrets())
+    monkeypatch.undo()
+    assert outcome.result is Result.FAILED
+    assert mesh.driver.place.present() == before
+    eventually(lambda: _body(mesh) == "v1", "it answers as before")
 
 
 def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
@@ -227,8 +290,6 @@ def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # files can grow no further
     try:
-        from hrctl.drivers.contract import ContractSecrets
-
         found = list(mesh.driver.apply(changes, ContractSecrets()))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -242,16 +303,15 @@ def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
 # -- an Envoy that is there ------------------------------------------------------------------------
 
 
-def external(root: Path, admin: str) -> EnvoyDriver:
-    config = {"mode": "external", "configDir": str(root / "edge"), "admin": admin}
+def external(root: Path, place: str) -> EnvoyDriver:
+    config = {"mode": "external", "configDir": str(root / "edge"), "admin": place}
     return EnvoyDriver(config, Context("far", "acme", root, root / ".hrctl"))
 
 
 def test_an_envoy_of_ones_own_follows_the_files(tmp_path: Path, mesh: Mesh) -> None:
     import subprocess
 
-    admin = f"127.0.0.1:{free_ports()}"
-    driver = external(tmp_path, admin)
+    driver = external(tmp_path, f"127.0.0.1:{free_ports()}")
     with pytest.raises(HrctlError, match="HR080"):
         driver.__enter__()  # which has written a bootstrap to start it with
     bootstrap = tmp_path / "edge" / "bootstrap.json"

@@ -38,6 +38,7 @@ def project(folder: ProjectFolder, **files: str) -> ProjectFolder:
         ({"match": [{"path": {"prefix": "/"}}]}, True),
         ({"hosts": ["a.example"]}, False),
         ({"listen": "127.0.0.1:9"}, False),
+        ({"listen": "127.0.0.1:10000"}, True),
         ({"match": [{"path": {"prefix": "/a"}}]}, False),
         ({"match": [{"path": {"prefix": "/"}, "method": "GET"}]}, False),
         ({"match": [{"path": {"prefix": "/"}, "headers": {"a": "b"}}]}, False),

@@ -66,7 +66,9 @@ def strategies(name: str, body: Body) -> list[Strategy]:
     if isinstance(rest, str):
         found.append((_strategy(base, 100, []), [(rest, 100)]))
     elif rollout["strategy"] == "AB_TEST":
-        found.append((_strategy(base, 100, []), rest))
+        test = _strategy(base, 100, [])
+        test["parameters"] |= base  # its stickiness is also that of the arms
+        found.append((test, rest))
     else:
         total = sum(weight for _, weight in rest)
         share = rest[0][1] * 100 // total
@@ -98,9 +100,12 @@ def _rules(spec: dict[str, Any]) -> list[tuple[list[dict[str, Any]], _Arms]]:
 
 
 def _strategy(base: dict[str, str], share: int, constraints: list[Any]) -> Strategy:
+    parameters = {"rollout": str(share), **base}
+    if share == shares.WHOLE:  # everybody, and who lacks the attribute too
+        parameters["stickiness"] = "default"
     return {
         "name": "flexibleRollout",
-        "parameters": {"rollout": str(share), **base},
+        "parameters": parameters,
         "constraints": constraints,
     }
 

@@ -221,3 +221,19 @@ def test_differences_that_are_theirs(operator: str, value: Any, held: str, their
     answer = engine.is_enabled("f", {"userId": "u", "properties": {"x": held}})
     assert answer.is_enabled is theirs
     assert compile_flag("f", body["spec"])({"targetingKey": "u", "x": held}).value is not theirs
+
+
+def test_a_rule_matches_who_has_no_key() -> None:
+    from yggdrasil_engine.engine import UnleashEngine
+
+    rule = {"attribute": "plan", "operator": "eq", "values": ["gold"], "variant": "on"}
+    rollout = {"strategy": "GRADUAL", "percentage": 50, "stickiness": "account"}
+    flag = {"type": "BOOLEAN", "status": "ENABLED", "hash": "unleash", "targeting": [rule]}
+    body = {"metadata": {}, "spec": complete("FeatureFlag", {**flag, "rollout": rollout})}
+    feature = {"name": "f", "enabled": True, "strategies": strategies("f", body)}
+    engine = UnleashEngine()
+    engine.take_state(json.dumps({"version": 2, "features": [feature]}))
+    ours = compile_flag("f", body["spec"])
+    for plan, wanted in (("gold", True), ("free", False)):
+        assert engine.is_enabled("f", {"properties": {"plan": plan}}).is_enabled is wanted
+        assert ours({"plan": plan}).value is wanted

@@ -1,6 +1,6 @@
 """How often `hrctl flag evaluate` gave which answer on this machine: counts, and nobody's name.
 
-What `flag stats` tells where no live system counts. A file of its own below `.hrctl`, so that
+What `flag stats` tells. A file of its own below `.hrctl`, so that
 evaluating never waits for the ledger.
 """
 

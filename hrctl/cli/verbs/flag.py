@@ -14,6 +14,7 @@ from hrctl.cli.verbs.draft import Draft, change_fields
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
+from hrctl.cli.verbs.flag_stats import stats
 from hrctl.cli.verbs.generic import Live, group, listed
 from hrctl.cli.verbs.naming import In, Into, Name
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, remover, write_new
@@ -181,6 +182,7 @@ FLAG = group(
         "disable": _switch("disable", "DISABLED", "Switch a flag off, for everybody."),
         "rollout": rollout,
         "evaluate": evaluate,
+        "stats": stats,
         "delete": remover(kind(KIND), "delete"),
     },
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -150,19 +150,25 @@ def _contents(tree: Tree, path: str) -> dict[str, Json]:
     }
 
 
+def counted(rows: Sequence[Mapping[str, Json]]) -> dict[str, Any]:
+    """How many rows there are in all, and of each value of the fields that are counted."""
+    found: dict[str, Any] = {"total": len(rows)}
+    for field in _COUNTED:
+        if any(row.get(field) is not None for row in rows):
+            found[field] = dict(sorted(Counter(row.get(field) or "-" for row in rows).items()))
+    return found
+
+
 def _stats(one: Kind) -> Function:
     def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
         console = console_of(ctx)
         with Session(console) as session:
             rows = listed(session, one, registry, live=live)
-        counts = {
-            field: dict(sorted(Counter(row.get(field) or "-" for row in rows).items()))
-            for field in _COUNTED
-            if any(row.get(field) is not None for row in rows)
-        }
+        counts = counted(rows)
         if console.json_output:
-            console.json({"total": len(rows), **counts})
+            console.json(counts)
         else:
+            del counts["total"]
             table = [(field, value, n) for field, by in counts.items() for value, n in by.items()]
             console.table(("BY", "VALUE", "COUNT"), [*table, ("total", "", len(rows))])
         return Exit.DONE

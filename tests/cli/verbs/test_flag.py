@@ -195,3 +195,17 @@ def test_a_line_that_is_no_context(shell: Shell, line: str) -> None:
     (shell.root / "users.txt").write_text(f"user-1\n\n{line}\n")
     said = refused(shell, "flag", "evaluate", "express", "--users", "users.txt")
     assert "HR253 users.txt:3 is no context" in said
+
+
+def test_stats_count_what_was_asked_here(shell: Shell) -> None:
+    begin(shell)
+    assert shell.json("flag", "stats")["evaluations"]["flags"] == []
+    for plan in ("gold", "gold", "silver"):
+        shell.hrctl("flag", "evaluate", "express", "--user", "u", "--context", f"plan={plan}")
+    shell.hrctl("flag", "disable", "express")
+    shell.hrctl("flag", "evaluate", "express", "--user", "u", "--context", "plan=gold")
+    found = shell.json("flag", "stats")
+    (row,) = found["evaluations"]["flags"]
+    assert (row["address"], row["enabled"], row["disabled"]) == ("acme:FeatureFlag/express", 2, 2)
+    assert found["total"] == sum(found["type"].values()) == 1
+    assert "on this machine" in shell.hrctl("flag", "stats")

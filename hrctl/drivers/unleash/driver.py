@@ -116,14 +116,15 @@ class UnleashDriver:
             for one in batch:
                 yield Outcome(one.address, Result.FAILED, error=error.diagnostics[0])
             return
-        made: dict[tuple[str, str], Feature | None] = {}
+        written: set[str] = set()
         for change in batch:
             begin = time.perf_counter()
-            place = self._places.of(change.address)
-            now = made.get((change.address.name, place.environment), found.get(change.address))
-            key = change.address.name, place.environment
+            name = change.address.name
             try:
-                outcome, made[key] = self._change(change, now, secrets)
+                # all environments share one description: a change before this may have written it
+                held = self._found([change.address]) if name in written else found
+                written.add(name)
+                outcome = self._change(change, held.get(change.address), secrets)
             except HrctlError as error:
                 outcome = Outcome(change.address, Result.FAILED, error=error.diagnostics[0])
             except Refusal as refusal:
@@ -139,25 +140,24 @@ class UnleashDriver:
                 seconds=seconds,
             )
 
-    def _change(
-        self, change: Change, found: Feature | None, secrets: Secrets
-    ) -> tuple[Outcome, Feature | None]:
+    def _change(self, change: Change, found: Feature | None, secrets: Secrets) -> Outcome:
         from hrctl.drivers.unleash.feature import marked
 
         address = change.address
         taken = self._foreign(address, found)
         if taken is not None:
-            return Outcome(address, Result.FAILED, error=taken), found
+            return Outcome(address, Result.FAILED, error=taken)
         here = found if found is not None and found.marks is not None else None
         now = here.version if here is not None else None
         if now != change.expect_version:
             moved = f"{address} is not in Unleash as the plan saw it"
             error = Diagnostic("HR084", moved, address=address, hint="plan again")
-            return Outcome(address, Result.STALE, now, error=error), found
+            return Outcome(address, Result.STALE, now, error=error)
         if change.action is Action.DELETE:
             if here is None:
-                return Outcome(address, Result.DONE), found
-            return Outcome(address, Result.DONE), self._server.remove(here)
+                return Outcome(address, Result.DONE)
+            self._server.remove(here)
+            return Outcome(address, Result.DONE)
         body = change.after or {}
         if "valueFrom" in json.dumps(body):
             body = secrets.resolve(body)
@@ -165,7 +165,7 @@ class UnleashDriver:
         place = self._places.of(address)
         mark = marked(self._context.project, address, body)
         written = self._server.write(address.name, place, found, mark, wanted)
-        return Outcome(address, Result.DONE, written.version), written
+        return Outcome(address, Result.DONE, written.version)
 
     def _expressed(self, change: Change, body: Body | None = None) -> list[dict[str, Json]]:
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies

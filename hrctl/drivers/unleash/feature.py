@@ -66,7 +66,10 @@ def all_marks(description: str) -> Marks:
     wanted = (PROJECT, ADDRESS, SERIAL)
     if not whole or not all(isinstance(one.get(k), str) for one in held.values() for k in wanted):
         return {}
-    return held if all(isinstance(one.get(BODY), dict) for one in held.values()) else {}
+    bodies = [one.get(BODY) for one in held.values()]
+    specs = [one.get("spec") if isinstance(one, dict) else None for one in bodies]
+    good = all(isinstance(one, dict) and isinstance(one.get("status"), str) for one in specs)
+    return held if good else {}
 
 
 def described(description: str, environment: str, mark: dict[str, Any] | None) -> str:
@@ -104,7 +107,10 @@ def live_body(feature: Feature) -> Body:
     spec = dict(body["spec"])
     if feature.enabled != is_on(body):
         spec["status"] = "ENABLED" if feature.enabled else "DISABLED"
-    expected = [normal(one) for one in strategies(feature.name, body)]
+    try:
+        expected = [normal(one) for one in strategies(feature.name, body)]
+    except (NotExpressible, LookupError, TypeError, ValueError):  # people changed the mark
+        expected = None
     if found != expected:
         spec = {**_guessed(feature.name, body, found), "status": spec["status"]}
     return {**body, "spec": spec}
@@ -144,7 +150,7 @@ def _guesses(spec: dict[str, Any], found: list[Strategy]) -> list[dict[str, Any]
         guesses.append({**spec, "rollout": {**rollout, "weights": weights}})
     values = {key: _value(one.get("payload") or {}) for key, one in held.items()}
     if values:
-        guesses.append({**spec, "variants": {**spec["variants"], **values}})
+        guesses.append({**spec, "variants": {**(spec.get("variants") or {}), **values}})
     return guesses
 
 

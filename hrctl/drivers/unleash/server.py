@@ -72,15 +72,14 @@ class Server:
             self._turn(found, on=True)
         return found
 
-    def remove(self, found: Feature) -> Feature | None:
+    def remove(self, found: Feature) -> None:
         """Archive a feature; one that has other environments only leaves this one."""
         if set(all_marks(found.description)) == {found.environment}:
             self._client.call("DELETE", _path(found.project, found.name))
-            return None
+            return
         self._turn(found, on=False)
         self._replace(found, [])
         self._describe(found, described(found.description, found.environment, None))
-        return found
 
     def _made(self, name: str, place: Place, mark: dict[str, Any]) -> Feature:
         description = described("", place.environment, mark)

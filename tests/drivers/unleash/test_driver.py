@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,45 @@ def test_two_environments_of_one_feature(unleash: Unleash, driver: UnleashDriver
     assert unleash.call("GET", f"{DEVELOPMENT}/strategies") == []
     done(driver, EXPRESS, GRADUAL)
     assert {one.address for one in driver.scan()} == {EXPRESS, PRODUCTION}
+
+
+def test_two_environments_in_one_batch(unleash: Unleash, driver: UnleashDriver) -> None:
+    """They share a description: what one writes there is not undone by the next."""
+    for first, second in ((10, 20), (30, 40)):
+        specs = {
+            address: {**GRADUAL, "rollout": {"strategy": "GRADUAL", "percentage": share}}
+            for address, share in ((EXPRESS, first), (PRODUCTION, second))
+        }
+        batch = [change(driver, address, spec) for address, spec in specs.items()]
+        outcomes = list(driver.apply(batch, ContractSecrets()))
+        assert [one.result for one in outcomes] == [Result.DONE] * 2
+        seen = {one.address: one.version for one in driver.scan()}
+        assert seen == {one.address: one.version for one in outcomes}
+        for address, spec in specs.items():
+            assert live(driver, address) == complete("FeatureFlag", spec)
+    batch = [change(driver, address, None) for address in (EXPRESS, PRODUCTION)]
+    for outcome in driver.apply(batch, ContractSecrets()):
+        assert outcome.result is Result.DONE, outcome.error
+    assert list(driver.scan()) == []
+    assert unleash.call("GET", "/api/admin/projects/default/features")["features"] == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"spec": {}}, {"spec": {"status": "ROLLOUT"}, "metadata": {}}], ids=str
+)
+def test_marks_that_people_broke_stop_no_scan(
+    unleash: Unleash, driver: UnleashDriver, body: dict[str, Any]
+) -> None:
+    done(driver, EXPRESS, GRADUAL)
+    sentence, _, line = unleash.call("GET", FLAG)["description"].rpartition("\n")
+    marks = json.loads(line.removeprefix("hrctl:"))
+    marks["development"]["body"] = body
+    text = f"{sentence}\nhrctl:{json.dumps(marks)}"
+    patch = [{"op": "replace", "path": "/description", "value": text}]
+    unleash.call("PATCH", FLAG, patch)
+    stamps = list(driver.scan())
+    lives = list(driver.read([EXPRESS]))
+    assert [one.version for one in lives] == [one.version for one in stamps]
 
 
 def test_what_people_made_is_left_alone(unleash: Unleash, driver: UnleashDriver) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
-from hrctl.cli.verbs import edits, naming
-from hrctl.cli.verbs.draft import Draft, change_fields
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
 from hrctl.cli.verbs.flag_stats import stats
 from hrctl.cli.verbs.generic import Live, group, listed
-from hrctl.cli.verbs.naming import In, Into, Name
+from hrctl.cli.verbs.naming import In, Into
+from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, remover, write_new
 from hrctl.diagnostics import HrctlError
 from hrctl.model.kinds import kind
@@ -138,39 +138,18 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
 
 
 def _switch(verb: str, status: str, text: str) -> Function:
-    """A verb that edits `status`."""
+    remark = _for_everybody if status == "ENABLED" else None
+    return switch(kind(KIND), verb, "status", status, text, example="express", remark=remark)
 
-    def change(  # noqa: PLR0913 - each option is a parameter
-        ctx: typer.Context,
-        name: Name,
-        *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            address = naming.find(tree, KIND, name)
-            spec = tree.resource(address).body["spec"]
-            draft = Draft(session.project.root)
-            if spec["status"] != status:
-                change_fields(draft, tree, address, {"/spec/status": status})
-            if status == "ENABLED" and not spec.get("rollout") and not spec["targeting"]:
-                session.console.note(
-                    f"It has neither rules nor a rollout: everybody gets '{spec['default']}',"
-                    f" its default. `hrctl flag rollout {name} 100` gives the other."
-                )
-            subject = f"{verb.title()} {address}"
-            wish = edits.Wish(subject, [address], Then(commit, message, apply, yes))
-            return edits.finish(session, draft, wish)
 
-    change.__doc__ = (
-        f"{text} Edits `status` to {status}, keeping comments, and shows the difference.\n\n"
-        f"Examples:\n  hrctl flag {verb} express\n"
-        f"  hrctl flag {verb} prod:express --commit --apply\n"
+def _for_everybody(spec: Mapping[str, Any], name: str) -> str | None:
+    """What a flag that is on gives where nothing chooses."""
+    if spec.get("rollout") or spec["targeting"]:
+        return None
+    return (
+        f"It has neither rules nor a rollout: everybody gets '{spec['default']}',"
+        f" its default. `hrctl flag rollout {name} 100` gives the other."
     )
-    return change
 
 
 FLAG = group(

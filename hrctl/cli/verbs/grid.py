@@ -9,12 +9,11 @@ import typer
 from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
-from hrctl.cli.verbs import edits, measure, naming
-from hrctl.cli.verbs.draft import Draft, change_fields
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs import measure, naming
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.grid_discover import discover
-from hrctl.cli.verbs.naming import In, Name
+from hrctl.cli.verbs.naming import In
+from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import creator
 from hrctl.diagnostics import HrctlError
 from hrctl.logic.grid.balance import STRATEGIES, Balance
@@ -28,33 +27,7 @@ _OPERATORS = {"!=": "ne", "=": "eq"}
 
 
 def _wants(verb: str, state: str, text: str) -> Function:
-    """A verb that edits `state`."""
-
-    def change(  # noqa: PLR0913 - each option is a parameter
-        ctx: typer.Context,
-        name: Name,
-        *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            address = naming.find(tree, KIND, name)
-            draft = Draft(session.project.root)
-            if tree.resource(address).body["spec"]["state"] != state:
-                change_fields(draft, tree, address, {"/spec/state": state})
-            then = Then(commit, message, apply, yes)
-            return edits.finish(
-                session, draft, edits.Wish(f"{verb.title()} {address}", [address], then)
-            )
-
-    change.__doc__ = (
-        f"{text} Edits `state` to {state}, keeping comments, and shows the difference.\n\n"
-        f"Examples:\n  hrctl grid {verb} edge-1\n  hrctl grid {verb} edge-1 --commit --apply\n"
-    )
-    return change
+    return switch(kind(KIND), verb, "state", state, text, example="edge-1")
 
 
 def balance(  # noqa: PLR0913 - each option is a parameter

@@ -10,12 +10,12 @@ import typer
 from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
-from hrctl.cli.verbs import edits, measure, naming
-from hrctl.cli.verbs.draft import Draft, change_fields
+from hrctl.cli.verbs import measure, naming
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.live import by_driver, cannot
 from hrctl.cli.verbs.naming import Into, Name
+from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, write_new
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Actions, Driver, Logs
@@ -87,32 +87,7 @@ def _port(setting: str) -> dict[str, Json]:
 
 
 def _wants(verb: str, state: str, text: str) -> Function:
-    """A verb that edits `state`."""
-
-    def change(  # noqa: PLR0913 - each option is a parameter
-        ctx: typer.Context,
-        name: Name,
-        *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
-    ) -> int:
-        with Session(console_of(ctx)) as session:
-            tree = session.tree()
-            address = naming.find(tree, KIND, name)
-            draft = Draft(session.project.root)
-            if tree.resource(address).body["spec"]["state"] != state:
-                change_fields(draft, tree, address, {"/spec/state": state})
-            subject = f"{verb.title()} {address}"
-            wish = edits.Wish(subject, [address], Then(commit, message, apply, yes))
-            return edits.finish(session, draft, wish)
-
-    change.__doc__ = (
-        f"{text} Edits `state` to {state}, keeping comments, and shows the difference.\n\n"
-        f"Examples:\n  hrctl service {verb} api\n  hrctl service {verb} prod:api --commit --apply\n"
-    )
-    return change
+    return switch(kind(KIND), verb, "state", state, text, example="api")
 
 
 def _at(session: Session, name: str) -> tuple[Address, str, Driver]:

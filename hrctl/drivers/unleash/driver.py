@@ -217,6 +217,9 @@ class UnleashDriver:
                 return _taken(address, owner, self._client)
         if not all_marks(found.description):
             return _taken(address, "people, who made it in Unleash", self._client)
+        if not found.marks and (found.enabled or found.found):
+            who = f"people, who use it in the environment '{found.environment}'"
+            return _taken(address, who, self._client)
         return None
 
 

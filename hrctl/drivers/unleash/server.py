@@ -73,13 +73,25 @@ class Server:
         return found
 
     def remove(self, found: Feature) -> None:
-        """Archive a feature; one that has other environments only leaves this one."""
-        if set(all_marks(found.description)) == {found.environment}:
+        """Archive a feature; one that is used in other environments only leaves this one.
+
+        By whomever: people may have turned it on where hrctl writes nothing.
+        """
+        alone = set(all_marks(found.description)) == {found.environment}
+        if alone and not self._is_used_elsewhere(found):
             self._client.call("DELETE", _path(found.project, found.name))
             return
         self._turn(found, on=False)
         self._replace(found, [])
         self._describe(found, described(found.description, found.environment, None))
+
+    def _is_used_elsewhere(self, found: Feature) -> bool:
+        whole = self._client.call("GET", _path(found.project, found.name))
+        return any(
+            one["enabled"] or one.get("strategies")
+            for one in whole["environments"]
+            if one["name"] != found.environment
+        )
 
     def _made(self, name: str, place: Place, mark: dict[str, Any]) -> Feature:
         description = described("", place.environment, mark)

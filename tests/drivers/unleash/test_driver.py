@@ -164,6 +164,27 @@ def test_two_environments_of_one_feature(unleash: Unleash, driver: UnleashDriver
     assert {one.address for one in driver.scan()} == {EXPRESS, PRODUCTION}
 
 
+def test_what_people_use_in_another_environment_stays(
+    unleash: Unleash, driver: UnleashDriver
+) -> None:
+    done(driver, EXPRESS, GRADUAL)
+    production = f"{FLAG}/environments/production"
+    theirs = {"name": "default", "parameters": {}, "constraints": []}
+    unleash.call("POST", f"{production}/strategies", theirs)
+    unleash.call("POST", f"{production}/on")
+    outcome = put(driver, PRODUCTION, GRADUAL)
+    assert outcome.error is not None
+    assert (outcome.result, outcome.error.code) == (Result.FAILED, "HR267")
+    assert "environment 'production'" in outcome.error.summary
+    done(driver, EXPRESS, None)
+    assert list(driver.scan()) == []
+    (left,) = unleash.call("GET", f"{production}/strategies")
+    assert left["name"] == "default"
+    used = unleash.call("GET", FLAG)["environments"]
+    assert {one["name"]: one["enabled"] for one in used if one["enabled"]} == {"production": True}
+    assert unleash.call("GET", f"{DEVELOPMENT}/strategies") == []
+
+
 def test_two_environments_in_one_batch(unleash: Unleash, driver: UnleashDriver) -> None:
     """They share a description: what one writes there is not undone by the next."""
     for first, second in ((10, 20), (30, 40)):

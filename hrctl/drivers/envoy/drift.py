@@ -149,7 +149,7 @@ def overlay(body: Body, found: list[Altered]) -> Body:
     made: Body = deepcopy(body)
     for one in found:
         weight = _WEIGHT.fullmatch(one.path)
-        if weight is not None and _set_weight(made, int(weight.group(1)), one.live):
+        if weight is not None and _set_weight(made, int(weight.group(1)), one):
             continue
         field = next(name for pattern, name in _FIELDS if re.fullmatch(pattern, one.path))
         head, _, last = field.partition(".")
@@ -163,10 +163,22 @@ def overlay(body: Body, found: list[Altered]) -> Body:
     return made
 
 
-def _set_weight(body: Body, index: int, weight: Json) -> bool:
-    destinations = body["spec"].get("destinations")
-    split = (body["spec"].get("trafficSplit") or {}).get("mode")
-    if split or not isinstance(destinations, list) or index >= len(destinations):
+def _set_weight(body: Body, index: int, one: Altered) -> bool:
+    """Write a weight where it comes from: the destination's own, or the share of its subset."""
+    spec = body["spec"]
+    destinations = spec.get("destinations")
+    if not isinstance(destinations, list) or index >= len(destinations):
         return False
-    destinations[index] = {**destinations[index], "weight": weight}
-    return True
+    split = spec.get("trafficSplit")
+    if not split:
+        destinations[index] = {**destinations[index], "weight": one.live}
+        return True
+    subset = destinations[index].get("subset")
+    rules = split["rules"]
+    for number, rule in enumerate(rules):
+        # a subset of several destinations, or with a part of a percent, has other weights
+        if rule["subset"] == subset and rule.get("percentage") == one.expected:
+            changed = [*rules[:number], {**rule, "percentage": one.live}, *rules[number + 1 :]]
+            spec["trafficSplit"] = {**split, "rules": changed}
+            return True
+    return False

@@ -144,6 +144,18 @@ def test_an_edit_by_hand_is_drift_of_its_field(
     assert mesh.driver.altered() == {}
 
 
+def test_a_share_that_was_edited_by_hand_is_drift_of_its_rule(mesh: Mesh) -> None:
+    rules = [{"subset": "a", "percentage": 90}, {"subset": "b", "percentage": 10}]
+    mesh.route(
+        destinations=[mesh.to("v1", subset="a"), mesh.to("v2", subset="b")],
+        trafficSplit={"rules": rules},
+    )
+    file = mesh.driver.place.settings.folder / rds(mesh.listen)
+    file.write_text(file.read_text("utf-8").replace('"weight":90', '"weight":50'), "utf-8")
+    shares = {one["subset"]: one["percentage"] for one in mesh.live(WEB)["trafficSplit"]["rules"]}
+    assert shares == {"a": 50, "b": 10}
+
+
 def test_endpoints_of_a_grid_that_are_edited_by_hand_are_drift(mesh: Mesh) -> None:
     mesh.put({"acme:Node/n": node_body(address=mesh.backend("v1").address)})
     mesh.route(destinations=[{"grid": {}}])

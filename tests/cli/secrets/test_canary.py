@@ -352,4 +352,5 @@ def test_a_shell_that_completes_is_told_none(world: World) -> None:
     vault.patch.setenv("COMP_CWORD", "2")
     vault.patch.setattr(sys, "stdin", io.StringIO())
     vault.fails()
+    assert vault.out  # fields of the Config are offered, and only their values are secret
     search(vault.out + vault.err, "completion")

@@ -15,7 +15,7 @@ from hrctl.model.plan import Action, Change, FieldChange, Reason
 from hrctl.model.resource import Desired
 from hrctl.reconcile.decide import is_under
 from hrctl.reconcile.diff import diff
-from hrctl.reconcile.outputs import immutable_fields
+from hrctl.reconcile.outputs import immutable_fields, target
 
 _WHOLE: Final = frozenset({Action.CREATE, Action.ADOPT})
 _GONE: Final = frozenset({Action.DELETE, Action.FORGET})
@@ -54,11 +54,13 @@ def divide(
     """
     work = _Division(desired, base, immutable)
     waiting = []
-    for change in changes:
-        if change.reason is Reason.REFERENCED and work.same(change.address):
-            waiting.append(change)
-        else:
+    for change in changes:  # what is referred to comes before those who refer to it
+        if change.reason is not Reason.REFERENCED or not work.alike(change.address):
             work.take(change)
+        elif work.follows(change.depends_on):
+            work.ours.append(change)
+        else:
+            waiting.append(change)
     work.follow(waiting)
     order = {change.address: number for number, change in enumerate(changes)}
     return Parts(
@@ -77,11 +79,35 @@ class _Division:
         self.ours: list[Change] = []
         self.pending: list[Change] = []
         self.drift: list[Change] = []
+        self._whose: set[Address] = set()  # the addresses in `ours`, as far as they were counted
+        self._counted = 0
 
     def same(self, address: Address) -> bool:
         """Whether both declare it, and alike."""
         row = self.desired.rows.get(address)
         return row is not None and row == self.base.rows.get(address)
+
+    def alike(self, address: Address) -> bool:
+        """Whether both declare it, and only what it refers to may be another: rows hold that too.
+
+        Bodies are compared, so this is for the few that a plan changes.
+        """
+        if self.same(address):
+            return True
+        new, old = self.desired.rows.get(address), self.base.rows.get(address)
+        if new is None or old is None or new.driver != old.driver:
+            return False
+        body = self.base.resource(address).body
+        return not diff(self.desired.resource(address).body, body, body)
+
+    def follows(self, targets: Iterable[Address]) -> bool:
+        """Whether one of these is changed by the branch."""
+        wanted = set(targets)
+        if not wanted:
+            return False
+        self._whose.update(change.address for change in self.ours[self._counted :])
+        self._counted = len(self.ours)
+        return not self._whose.isdisjoint(wanted)
 
     def take(self, change: Change) -> None:
         """Put a change, or its parts, where they belong."""
@@ -112,7 +138,7 @@ class _Division:
         pending: list[FieldChange] = []
         drift: list[FieldChange] = []
         for one in change.fields:
-            if any(_near(one.path, path) for path in paths):
+            if any(_near(one.path, path) for path in paths) or self.follows(_referred(one)):
                 ours.append(one)
             else:
                 (drift if one.reason is Reason.DRIFTED else pending).append(one)
@@ -136,6 +162,15 @@ class _Division:
         if not named or any(one.path in named for one in fields):
             return part
         return replace(part, action=Action.UPDATE, reason=Reason.EDITED)
+
+
+def _referred(one: FieldChange) -> Iterable[Address]:
+    """The resource whose output a field wants."""
+    desired = one.desired
+    if isinstance(desired, dict) and isinstance(desired.get("valueFrom"), dict):
+        found = target(desired["valueFrom"])
+        if found is not None:
+            yield found[0]
 
 
 def _with_base(change: Change) -> Change:

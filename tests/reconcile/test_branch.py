@@ -177,6 +177,26 @@ def test_what_refers_to_a_change_of_the_branch_goes_with_it(case: Case) -> None:
     }
 
 
+def test_what_refers_goes_with_it_although_its_digest_is_another(case: Case) -> None:
+    """In a real tree the digest of a resource holds those of what it refers to."""
+    socket = {"valueFrom": {"component": "acme:Component/db", "output": "socket"}}
+    api = spec(type="API", env={"DB": socket, "LEVEL": "info"})
+    old: Items = {"acme:Component/db": spec(type="DATABASE", provider="postgresql")}
+    new: Items = {"acme:Component/db": spec(type="CACHE", provider="redis")}
+    case.applied = {
+        "acme:Service/api": {**spec(type="API", env={"DB": "/a", "LEVEL": "info"}), "digest": "a"},
+        "acme:Component/db": {**old["acme:Component/db"], "outputs": {"socket": "/a"}},
+    }
+    before = {**old, "acme:Service/api": {**api, "digest": "a"}}
+    assert case.told(before, {**new, "acme:Service/api": {**api, "digest": "b"}}) == {
+        "ours": ["replace db type provider", "update api env/DB"]
+    }
+    edited = spec(type="API", env={"DB": socket, "LEVEL": "debug"})
+    assert case.told(before, {**new, "acme:Service/api": {**edited, "digest": "c"}}) == {
+        "ours": ["replace db type provider", "update api env/DB env/LEVEL"]
+    }
+
+
 def test_a_move_that_the_base_made_is_pending(case: Case) -> None:
     case.applied = {A: spec(x=1)}
     base = {B: {**spec(x=1), "movedFrom": A}}

@@ -23,6 +23,11 @@ from hrctl.source.report import Report, arranged, check_drivers, check_recipient
 from hrctl.source.sources import Sources
 from hrctl.source.specs import Specs
 
+_NEAR: Final = 8  # lines: an entry of a Config has as many fields
+_SECRET: Final = re.compile(r"\bSECRET\b")
+_CALLED: Final = re.compile(
+    r"(?i)(passw|secret|token|credential|private|api[-_]?key)[-\w]*[\"']?\s*:\s*[^\s{]"
+)
 _BREAK: Final = re.compile(r"\r\n?|\n")  # the line ends of YAML; `splitlines` knows more
 
 
@@ -100,13 +105,22 @@ def load(project: Project, revision: str | None = None) -> Loaded:
 
 
 def read_line(project: Project, span: Span) -> str | None:
-    """The line of a file that a span names, for a caret."""
+    """The line of a file that a span names, for a caret.
+
+    None where a value in the clear may stand in it that nobody must read in a log: at a field that
+    is called like one, and near an entry of type SECRET.
+    """
     try:
         text = (project.root / span.path).read_text("utf-8", errors="replace")
     except OSError:
         return None
     lines = _BREAK.split(text.removeprefix("\ufeff"))
-    return lines[span.line - 1] if 0 < span.line <= len(lines) else None
+    if not 0 < span.line <= len(lines):
+        return None
+    near = lines[max(0, span.line - 1 - _NEAR) : span.line + _NEAR]
+    if any(map(_SECRET.search, near)) or _CALLED.search(lines[span.line - 1]):
+        return None
+    return lines[span.line - 1]
 
 
 class _Loading:

@@ -81,3 +81,24 @@ def test_the_cache_is_closed_where_loading_fails(
     monkeypatch.setattr(git, "read_worktree", fail)
     with pytest.raises(HrctlError, match="HR067"):
         load.load(made)  # a connection left open would be a warning, and that an error
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  A: {type: SECRET, value: hunter2, descripton: x}", 1),
+        ("  A:\n    type: SECRET\n    valu: hunter2", 3),
+        ("  A:\n    valu: hunter2\n    type: 'SECRET'", 2),
+        ("connection: {password: hunter2, usrname: x}", 1),
+        ("  API_KEY: hunter2", 1),
+    ],
+)
+def test_a_line_with_what_may_be_a_secret_is_not_shown(
+    folder: ProjectFolder, text: str, line: int
+) -> None:
+    folder.write({"a.yaml": text})
+    found = project.load(folder.root)
+    assert load.read_line(found, Span("a.yaml", line)) is None
+    folder.write({"a.yaml": text.replace("SECRET", "STRING").replace("password", "host")})
+    if "API_KEY" not in text:
+        assert load.read_line(found, Span("a.yaml", line)) is not None

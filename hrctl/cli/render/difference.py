@@ -64,7 +64,8 @@ class _Writer:
             yield self._paint(elide_left(f"      {place}", self._width), "dim")
         if item.action == "moved" and item.pair.old is not None:
             yield f"      {'moved from':<23}{item.pair.old.role.address}"
-            if not item.pair.is_declared_move and item.pair.role.address.kind != "Registry":
+            role = item.pair.role  # a patch moves with what it patches, and cannot say so
+            if not (item.pair.is_declared_move or role.patch or role.address.kind == "Registry"):
                 yield "      without movedFrom, so an apply deletes the one and creates the other"
         if item.action in {"changed", "moved"}:
             for one in item.fields:

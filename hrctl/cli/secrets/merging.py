@@ -75,7 +75,8 @@ def _text(path: Path) -> str:
 def command() -> str:
     """What git runs: hrctl, or its own merge of lines where that is not there any more."""
     found = shutil.which("hrctl")
-    program = [found] if found else [sys.executable, "-m", "hrctl"]
+    # -P: git runs it at the top of the work tree, whose files are not to be imported
+    program = [found] if found else [sys.executable, "-P", "-m", "hrctl"]
     words = " ".join(shlex.quote(word) for word in program)
     return (
         f"if command -v {shlex.quote(program[0])} >/dev/null;"

@@ -26,7 +26,7 @@ from hrctl.source.specs import Specs
 _NEAR: Final = 8  # lines: an entry of a Config has as many fields
 _SECRET: Final = re.compile(r"\bSECRET\b")
 _CALLED: Final = re.compile(
-    r"(?i)(passw|secret|token|credential|private|api[-_]?key)[-\w]*[\"']?\s*:\s*[^\s{]"
+    r"(?i)(passw|secret|token|credential|private|api[-_]?key)[-\w]*[\"']?\s*:(?!\s*\{\s*valueFrom)"
 )
 _BREAK: Final = re.compile(r"\r\n?|\n")  # the line ends of YAML; `splitlines` knows more
 
@@ -118,7 +118,8 @@ def read_line(project: Project, span: Span) -> str | None:
     if not 0 < span.line <= len(lines):
         return None
     near = lines[max(0, span.line - 1 - _NEAR) : span.line + _NEAR]
-    if any(map(_SECRET.search, near)) or _CALLED.search(lines[span.line - 1]):
+    above = lines[max(0, span.line - 3) : span.line]
+    if any(map(_SECRET.search, near)) or any(map(_CALLED.search, above)):
         return None
     return lines[span.line - 1]
 

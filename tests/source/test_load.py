@@ -91,6 +91,7 @@ def test_the_cache_is_closed_where_loading_fails(
         ("  A:\n    valu: hunter2\n    type: 'SECRET'", 2),
         ("connection: {password: hunter2, usrname: x}", 1),
         ("  API_KEY: hunter2", 1),
+        ("password:\n  valu: hunter2", 2),
     ],
 )
 def test_a_line_with_what_may_be_a_secret_is_not_shown(

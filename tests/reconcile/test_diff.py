@@ -211,26 +211,36 @@ def leaf(body: Any, path: str) -> str:
 
 @settings(max_examples=100, deadline=None)
 @given(BODIES, BODIES, BODIES)
+@example({"c": [{"name": "p"}]}, {"c": ["p"]}, {"c": [{"name": "k", "v": "p"}]})
 def test_applying_the_changes_to_live_leaves_nothing(desired: Any, applied: Any, live: Any) -> None:
     changed = copy.deepcopy(live)
     for one in diff(desired, applied, live):
-        put(changed, desired, pointer_parts(one.path), one)
+        put(changed, desired, applied, pointer_parts(one.path), one)
     assert diff(desired, applied, changed) == ()
     assert covers(desired, changed)
 
 
-def put(live: Any, desired: Any, parts: list[str], change: FieldChange) -> None:
+def put(live: Any, desired: Any, applied: Any, parts: list[str], change: FieldChange) -> None:
     """Carry out one field change, list elements found as `diff` names them."""
     head, *rest = parts
     key: Any = head
+    had: Any = applied.get(head) if isinstance(applied, dict) else None
     if isinstance(live, list):
         key = int(head)
-        if names(live) is not None and names(desired) is not None:
+        named = names(live) is not None and names(desired) is not None
+        if named and isinstance(applied, list):
+            named = names(applied) is not None
+        if named:
             element: Any = desired[key] if key < len(desired) else change.live
             there = [i for i, item in enumerate(live) if item["name"] == element["name"]]
             key = there[0] if there else len(live)
+            if isinstance(applied, list):
+                had = next((item for item in applied if item["name"] == element["name"]), None)
+        elif isinstance(applied, list):
+            had = applied[key] if key < len(applied) else None
     if rest:
-        put(live[key], desired[int(head) if isinstance(desired, list) else head], rest, change)
+        wanted = desired[int(head) if isinstance(desired, list) else head]
+        put(live[key], wanted, had, rest, change)
     elif change.desired is ABSENT:
         del live[key]
     elif isinstance(live, list) and key == len(live):

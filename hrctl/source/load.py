@@ -19,7 +19,7 @@ from hrctl.source import git
 from hrctl.source.cache import Cache, fresh, pack, unpack
 from hrctl.source.project import FILE, Project
 from hrctl.source.records import from_plain, to_plain
-from hrctl.source.report import Report, arranged, check_drivers, check_recipients
+from hrctl.source.report import Report, arranged, check_drivers, check_recipients, idle_rules
 from hrctl.source.sources import Sources
 from hrctl.source.specs import Specs
 
@@ -330,6 +330,8 @@ class _Loading:
 
             listens = {name: one.config.get("listen") for name, one in self._instances.items()}
             self._findings += check.check(self._tree, frozenset(self._fresh), listens)
+        if not self._broken:
+            self._plain += idle_rules(self._records, self._rules)
         report = Report(self._tree, self._sources, self._unread())
         return [*self._plain, *report.placed(self._findings), *report.stale_flags()]
 

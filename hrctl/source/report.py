@@ -10,7 +10,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Diagnostic, Related, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.document import Finding, Place
-from hrctl.model.recipients import all_keys, fingerprint, keys_for, name_of, short
+from hrctl.model.recipients import all_keys, fingerprint, keys_for, matches, name_of, short
 from hrctl.model.registry import Record
 from hrctl.model.tree import Tree
 from hrctl.model.values import pointer
@@ -63,8 +63,20 @@ def check_recipients(record: Record, rules: Sequence[Mapping[str, Any]]) -> Iter
 
     Their clear list is looked at: no key is needed, and it may lie (`hrctl secrets check`).
     """
-    keys = keys_for(rules, record.path) if record.secrets else []
+    if not record.secrets or not rules:
+        return
+    keys = keys_for(rules, record.path)
     if not keys:
+        first = record.secrets[0]
+        yield Finding(
+            first.document,
+            f"{first.pointer}/valueFrom",
+            "HR178",
+            f"hrctl.yaml names no recipient for secrets of {record.path}: nobody can tell whether"
+            " they are for the right ones",
+            hint="add a rule that matches it under spec.secrets.recipients",
+            severity=Severity.WARNING,
+        )
         return
     wanted = {fingerprint(key): key for key in keys}
     everyone = all_keys(rules)
@@ -85,6 +97,21 @@ def check_recipients(record: Record, rules: Sequence[Mapping[str, Any]]) -> Iter
             f"the secret at {row.place} {verb}{what}",
             hint="hrctl secrets rotate brings it in line with hrctl.yaml",
         )
+
+
+def idle_rules(records: Iterable[Record], rules: Sequence[Mapping[str, Any]]) -> list[Diagnostic]:
+    """Rules of recipients that match no registry: whoever they name gets nothing."""
+    paths = [record.path for record in records] if rules else []
+    return [
+        Diagnostic(
+            "HR178",
+            f"the rule for '{rule['path']}' under spec.secrets.recipients matches no registry",
+            severity=Severity.WARNING,
+            hint="a path begins with the ROOT's name, such as acme/shop/**",
+        )
+        for rule in rules
+        if not any(matches(rule["path"], path) for path in paths)
+    ]
 
 
 def _nearest(name: str, instances: Iterable[str]) -> str:

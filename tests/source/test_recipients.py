@@ -73,3 +73,17 @@ def test_without_rules_nothing_is_asked(folder: ProjectFolder) -> None:
     assert told(folder, config(ANN, BOB), config(ANN)) == []
     folder.write({"hrctl.yaml": RULES.partition("spec:")[0], "shop/app.yaml": config(EVE)})
     assert [one.code for one in folder.load().diagnostics if one.code != "HR062"] == []
+
+
+def test_a_rule_that_reaches_nothing_and_a_secret_without_a_rule_are_warned_of(
+    folder: ProjectFolder,
+) -> None:
+    told(folder, config(BOB, ANN))
+    assert not [one for one in folder.load().diagnostics if one.code == "HR178"]
+    folder.write({"hrctl.yaml": RULES.replace('"**"', '"acme/shop"').replace("p/**", "pp/**")})
+    found = [one for one in folder.load().diagnostics if one.code == "HR178"]
+    assert {str(one.severity) for one in found} == {"warning"}
+    assert [one.summary.partition(":")[0] for one in found] == [
+        "the rule for 'acme/shopp/**' under spec.secrets.recipients matches no registry",
+        "hrctl.yaml names no recipient for secrets of acme",
+    ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import typer
 from hrctl.cli import options as given
 from hrctl.cli.app import console_of
 from hrctl.cli.approved import Approved, check, read
+from hrctl.cli.carrying import run_plan
 from hrctl.cli.confirm import confirm
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
@@ -21,7 +20,7 @@ from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError
 from hrctl.model.plan import Plan
 from hrctl.model.radius import Grade
-from hrctl.reconcile.events import Event, Report
+from hrctl.reconcile.events import Report
 from hrctl.reconcile.options import PlanOptions
 
 
@@ -220,44 +219,6 @@ def _show(console: Console, plan: Plan, context: int) -> None:
     else:
         show_plan(console, plan, context=context)
         show_drift_kept(console, plan)
-
-
-def run_plan(
-    session: Session,
-    plan: Plan,
-    parallelism: int | None = None,
-    watch: Callable[[Event], None] = lambda _: None,
-) -> Report:
-    """Carry a plan out, telling its progress; Ctrl-C stops it in good order.
-
-    `watch` is called with each event, before it is told.
-    """
-    from hrctl.cli import runs
-    from hrctl.cli.interrupt import stoppable
-    from hrctl.cli.render.progress import progress
-    from hrctl.reconcile import applier
-    from hrctl.reconcile.events import RunInfo
-
-    run = RunInfo(runs.new_run(), runs.who(), runs.command(), dict(os.environ))
-    instances = {change.driver for change in plan.changes}
-    instances |= {one.previous_driver for one in plan.changes if one.previous_driver}
-    drivers = session.drivers(instances | plan.drivers.keys())
-    with stoppable(session.console) as stop, progress(session.console) as listen:
-
-        def on_event(event: Event) -> None:
-            watch(event)
-            listen(event)
-
-        return applier.apply(
-            plan,
-            session.ledger,
-            drivers,
-            run=run,
-            parallelism=parallelism or session.project.parallelism,
-            on_event=on_event,
-            stop=stop,
-            decrypt=session.decrypt,
-        )
 
 
 def _tell(console: Console, plan: Plan, report: Report) -> None:

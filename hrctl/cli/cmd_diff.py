@@ -161,7 +161,7 @@ def _unreadable(manifests: Manifests) -> list[str]:
 def _tell_unreadable(console: Console, found: Difference) -> None:
     if not found.unreadable or console.quiet:
         return
-    from hrctl.cli.render.diagnostics import report
+    from hrctl.cli.telling import report
 
     report(
         console,

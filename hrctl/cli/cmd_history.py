@@ -158,7 +158,7 @@ def _applied_text(one: Any) -> str:
 
 def _tell_broken(console: Console, paths: Sequence[str]) -> None:
     if paths and not console.quiet:
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         report(
             console,

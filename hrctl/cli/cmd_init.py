@@ -235,7 +235,7 @@ def _commit(console: Console, here: Path, files: list[Path]) -> str | None:
     try:
         git.run(here, "commit", "--quiet", "-m", "Start with hrctl")
     except HrctlError as error:
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         cause = error.diagnostics[0].summary
         report(

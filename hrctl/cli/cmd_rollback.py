@@ -297,7 +297,7 @@ def _plan(session: Session, commit: str, changed: Sequence[Address]) -> Plan | N
     try:
         return make_plan(session, wanted, commit)
     except HrctlError as error:
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         session.console.note("No plan can be made of it here:")
         found = [replace(one, severity=Severity.WARNING) for one in error.diagnostics]
@@ -314,7 +314,7 @@ def _show_plan(session: Session, plan: Plan | None) -> None:
     show_plan(session.console, plan)
     errors = [one for one in plan.diagnostics if one.severity is Severity.ERROR]
     if errors:
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         session.console.note("An apply of it will be refused as it stands:")
         report(session.console, errors)

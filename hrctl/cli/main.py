@@ -42,7 +42,7 @@ def _main(args: list[str]) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from hrctl.cli.run import run
 
-    return run(args)
+    return run(args, COMPLETE)
 
 
 def _say(text: str) -> int:

@@ -106,7 +106,7 @@ def tell_findings(console: Console, plan: Plan) -> None:
     """The warnings of a plan, and why it is not complete; errors are raised by who needs it."""
     warnings = [one for one in plan.diagnostics if one.severity is not Severity.ERROR]
     if warnings and not console.quiet and console.output != "github":
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         sys.stdout.flush()
         report(console, warnings)

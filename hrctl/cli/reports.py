@@ -241,7 +241,7 @@ def _unwritable(path: Path) -> Diagnostic | None:
 
 def _text(error: HrctlError) -> str:
     from hrctl.cli.render.diagnostics import summary, text_lines
-    from hrctl.cli.session import source_line
+    from hrctl.cli.telling import source_line
 
     found = error.diagnostics
     lines = [

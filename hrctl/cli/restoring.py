@@ -78,7 +78,7 @@ class Restoring:
         )
 
     def _carry_out(self, plan: Plan, report: Report) -> Report:
-        from hrctl.cli.cmd_apply import run_plan
+        from hrctl.cli.carrying import run_plan
         from hrctl.reconcile import safety
 
         self._event("rollback-started", of=report.run, changes=len(plan.changes))

@@ -15,7 +15,6 @@ from hrctl.cli.app import Root
 from hrctl.cli.commands import ROWS
 from hrctl.cli.console import IDENTITY, Console
 from hrctl.cli.exits import Exit
-from hrctl.cli.main import COMPLETE
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.revealed import redact
 
@@ -28,14 +27,17 @@ _TAKE_SECRETS = frozenset({"hrctl secrets set", "hrctl config set"})
 _COLLECT_AFTER = 200_000
 
 
-def run(args: list[str]) -> int:
-    """Run hrctl with these arguments; returns the exit code, and never raises."""
+def run(args: list[str], complete: str) -> int:
+    """Run hrctl with these arguments; returns the exit code, and never raises.
+
+    `complete` names the variable by which a shell asks for completions.
+    """
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 100)
     console = Console()
     os.environ.pop(IDENTITY, None)  # no program that is started from here on inherits it
     try:
-        code = _guarded(args, console)
+        code = _guarded(args, console, complete)
         sys.stdout.flush()
     except BrokenPipeError:
         # The interpreter flushes again when it leaves; there it must not fail.
@@ -51,9 +53,11 @@ def refused(error: OSError) -> int:
     return _fail(Console(), _of_os_error(error))
 
 
-def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one for each way to end
+def _guarded(  # noqa: PLR0911  # one for each way to end
+    args: list[str], console: Console, complete: str
+) -> int:
     try:
-        result = _invoke(args, console)
+        result = _invoke(args, console, complete)
     except NoArgsIsHelpError as error:
         console.data(error.ctx.get_help())
         return Exit.DONE
@@ -76,11 +80,11 @@ def _guarded(args: list[str], console: Console) -> int:  # noqa: PLR0911  # one 
     return result if isinstance(result, int) else Exit.DONE
 
 
-def _invoke(args: list[str], console: Console) -> object:
+def _invoke(args: list[str], console: Console, complete: str) -> object:
     """Run the command, or answer the shell that asks for completions."""
     root = Root()
-    if COMPLETE in os.environ:
-        root._main_shell_completion({}, "hrctl", COMPLETE)  # noqa: SLF001  # typer's only way
+    if complete in os.environ:
+        root._main_shell_completion({}, "hrctl", complete)  # noqa: SLF001  # typer's only way
     with root.make_context("hrctl", args, obj=console) as context:
         return root.invoke(context)
 
@@ -96,7 +100,7 @@ def _interrupted(console: Console) -> int:
 
 
 def _fail(console: Console, error: HrctlError) -> int:
-    from hrctl.cli.render.diagnostics import report
+    from hrctl.cli.telling import report
 
     report(console, error.diagnostics, files=getattr(error, "files", None))
     return error.exit_code

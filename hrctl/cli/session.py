@@ -81,7 +81,7 @@ class Session:
             raise InvalidTree(loaded.files, *loaded.diagnostics)
         quiet = self.console.quiet or self.console.output == "github"  # there, annotations tell
         if loaded.diagnostics and not quiet and revision not in self._told:
-            from hrctl.cli.render.diagnostics import report
+            from hrctl.cli.telling import report
 
             self._told.add(revision)
             report(self.console, loaded.diagnostics, self.read_line, files=loaded.files)
@@ -119,7 +119,7 @@ class Session:
 
     def _warn(self, found: Diagnostic) -> None:
         if not self.console.quiet:
-            from hrctl.cli.render.diagnostics import report
+            from hrctl.cli.telling import report
 
             report(self.console, [found])
 
@@ -200,13 +200,3 @@ class Session:
         if not known.keys() >= set(types.values()):  # looking at what is installed takes its time
             known |= {info.type: info.version for info in installed()}
         return {name: f"{one} {known[one]}" for name, one in types.items() if one in known}
-
-
-def source_line(span: Span) -> str | None:
-    """The line of a manifest of the project around here; None where there is no such."""
-    try:
-        from hrctl.source.load import read_line
-
-        return read_line(project.find(Path.cwd()), span)
-    except HrctlError:
-        return None  # what is told right now may well be that there is no project

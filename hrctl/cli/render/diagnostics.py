@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hrctl.cli.console import Console
-from hrctl.cli.render.style import Paint, paint, plain
+from hrctl.cli.render.style import Paint, plain
 from hrctl.cli.render.text import count
 from hrctl.cli.render.values import columns, elide, printable
 from hrctl.diagnostics import Diagnostic, Severity, Span
@@ -126,42 +125,6 @@ def _span(span: Span | None) -> dict[str, Any] | None:
     return {"path": span.path, "line": span.line, "column": span.column, "length": span.length}
 
 
-def report(
-    console: Console,
-    found: Sequence[Diagnostic],
-    read_line: ReadLine | None = None,
-    *,
-    files: int | None = None,
-) -> None:
-    """Tell diagnostics on standard error: text, or one JSON object with -o json.
-
-    With -o github they are annotations, which belong to standard output.
-    """
-    if not found:
-        return
-    if console.output == "github":
-        from hrctl.cli.render.findings import Findings
-        from hrctl.cli.render.github import workflow_commands
-
-        console.data(workflow_commands(Findings("hrctl", found)))
-        return
-    if console.json_output:
-        import json
-
-        console.error(json.dumps({"diagnostics": [as_json(one) for one in found]}))
-        return
-    import sys
-
-    brush = paint(color=console.color(sys.stderr))
-    lines = list(text_lines(found, read_line or _from_project, width=console.width, paint=brush))
-    if any(one.severity is not Severity.INFO for one in found):
-        lines.append(summary(found, files))
-    else:
-        lines.pop()  # the empty line before a summary
-    for line in lines:
-        console.error(line)
-
-
 def text_lines(
     found: Sequence[Diagnostic],
     read_line: ReadLine,
@@ -173,10 +136,3 @@ def text_lines(
     for one in found:
         yield from diagnostic_lines(one, read_line, width=width, paint=paint)
         yield ""
-
-
-def _from_project(span: Span) -> str | None:
-    """The line from the project around here, where there is one that can be read."""
-    from hrctl.cli.session import source_line
-
-    return source_line(span)

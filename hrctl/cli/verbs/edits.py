@@ -117,7 +117,7 @@ def _write(console: Console, draft: Draft, tolerated: frozenset[str]) -> bool:
         draft.write()
         _check(console, tolerated)
     except InvalidTree as error:
-        from hrctl.cli.render.diagnostics import report
+        from hrctl.cli.telling import report
 
         # told while the files are there, so that the lines can be shown
         report(console, error.diagnostics, files=error.files)

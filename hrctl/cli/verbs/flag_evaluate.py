@@ -221,7 +221,7 @@ def _show(console: Console, rows: Sequence[dict[str, Any]], *, single: bool) -> 
         console.table(heads + (["LIVE"] if live else []), table)
     for found in {_problem(row): None for row in rows if row["error"]}:
         if found is not None:
-            from hrctl.cli.render.diagnostics import report
+            from hrctl.cli.telling import report
 
             report(console, [found])
 

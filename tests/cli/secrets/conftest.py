@@ -14,7 +14,7 @@ from typing import Any
 import pyrage
 import pytest
 
-from hrctl.cli.run import run
+from hrctl.cli.main import main
 from hrctl.model.places import SecretPlace
 from hrctl.secrets import seal
 
@@ -83,7 +83,7 @@ class Vault:
         data = typed.encode() if isinstance(typed, str) else typed
         if data is not None:
             self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
-        self.code = run(list(args))
+        self.code = main(list(args))
         self.out, self.err = self.capsys.readouterr()
         return self.code
 

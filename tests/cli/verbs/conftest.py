@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hrctl.cli.run import run
+from hrctl.cli.main import main
 
 FILES = {
     ".gitignore": ".hrctl/\n",
@@ -92,7 +92,7 @@ class Shell:
 
     def fails(self, *args: str) -> int:
         """The exit code."""
-        self.code = run(list(args))
+        self.code = main(list(args))
         self.out, self.err = self.capsys.readouterr()
         return self.code
 

@@ -275,3 +275,36 @@ class Evaluates(Protocol):
             HrctlError: where the live system cannot be asked.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often applications asked for a flag, as the live system counts it.
+
+    `enabled` and `disabled` are answers since `since`; `variants` those that gave each variant, as
+    far as they are told apart. `last` is when it was last asked, if before `since` too (None:
+    not since `known`, before which nobody counted it). `applications` are those that asked since
+    `since`, by the names that they give themselves. Moments are in UTC.
+    """
+
+    address: Address
+    enabled: int
+    disabled: int
+    since: datetime
+    last: datetime | None
+    known: datetime
+    variants: Mapping[str, int] = field(default_factory=dict)
+    applications: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A driver of flags whose live system hears how often applications ask."""
+
+    def evaluations(self, addresses: Sequence[Address]) -> Iterator[Count]:
+        """A count for each that is there, asked or not; one that is not there is left out.
+
+        Raises:
+            HrctlError: where the live system cannot be asked.
+        """
+        ...

@@ -23,6 +23,7 @@ _SCHEMA: Final = Schema(
             reason TEXT NOT NULL, count INTEGER NOT NULL, last TEXT NOT NULL,
             PRIMARY KEY (address, variant, reason)) WITHOUT ROWID""",
         ),
+        ("ALTER TABLE counts ADD COLUMN first TEXT NOT NULL DEFAULT ''",),
     ),
     way_out="remove it: only counts are lost",
 )
@@ -32,13 +33,17 @@ Answers = Mapping[tuple[Address, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How often a flag gave a variant (empty: none) for a reason, and when last (UTC)."""
+    """How often a flag gave a variant (empty: none) for a reason, and when (UTC).
+
+    `first` is empty where counting began before that was noted.
+    """
 
     address: Address
     variant: str
     reason: str
     count: int
     last: str
+    first: str
 
 
 class Evaluations:
@@ -64,7 +69,9 @@ class Evaluations:
             return
         with self._database.transaction() as connection:
             connection.executemany(
-                "INSERT INTO counts VALUES (?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))"
+                "INSERT INTO counts (address, variant, reason, count, last, first)"
+                " SELECT ?, ?, ?, ?, now, now"
+                " FROM (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now') AS now) WHERE true"
                 " ON CONFLICT DO UPDATE SET count = count + excluded.count, last = excluded.last",
                 rows,
             )
@@ -76,7 +83,7 @@ class Evaluations:
             return []
         with self._database.faults():
             rows = reader.execute(
-                "SELECT address, variant, reason, count, last FROM counts"
+                "SELECT address, variant, reason, count, last, first FROM counts"
                 " ORDER BY address, variant, reason"
             ).fetchall()
         return [Counted(Address(row[0]), *row[1:]) for row in rows]

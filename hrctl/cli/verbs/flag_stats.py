@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
 
 import typer
 
 from hrctl.cli.app import console_of
+from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.secrets.age import ago
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
+from hrctl.cli.verbs.flag_usage import LOCAL, Usage, usages
 from hrctl.cli.verbs.generic import Live, counted, listed
 from hrctl.cli.verbs.naming import In
-from hrctl.ledger.evaluations import Counted, Evaluations
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.values import Json
-
-_OFF = frozenset({"DISABLED", "ERROR"})
 
 
 def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  # noqa: FBT002 - as typer takes it
     """Count flags by type, status and driver, and how often each was evaluated.
 
-    The evaluations are those of `hrctl flag evaluate` on this machine: applications ask their own
-    SDK, and hrctl does not hear of it. Enabled is an answer other than the flag's default.
+    Unleash counts what applications ask. Of other flags hrctl only knows what `hrctl flag
+    evaluate` answered on this machine. Each count says whose it is, and since when. A BOOLEAN
+    flag was enabled where it gave true, any other where it gave another variant than its default.
 
     Examples:
       hrctl flag stats
@@ -32,51 +35,63 @@ def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  
     """
     console = console_of(ctx)
     with Session(console) as session:
-        tree = session.tree()
         rows = listed(session, kind("FeatureFlag"), registry, live=live)
-        defaults = {
-            Address(row["address"]): tree.resource(Address(row["address"])).body["spec"]["default"]
-            for row in rows
-        }
-        with Evaluations(session.project.state_dir) as record:
-            asked = evaluations(record.all(), defaults)
+        addresses = [Address(row["address"]) for row in rows]
+        found = usages(session, session.tree(), addresses)
+        types = {name: spec.type for name, spec in session.project.drivers.items()}
     counts = counted(rows)
     if console.json_output:
-        source = "hrctl flag evaluate on this machine"
-        console.json({**counts, "evaluations": {"source": source, "flags": asked}})
+        console.json({**counts, "evaluations": [_row(one) for one in found.values()]})
         return Exit.DONE
     by = {field: some for field, some in counts.items() if isinstance(some, dict)}
     table = [(field, value, n) for field, some in by.items() for value, n in some.items()]
     console.table(("BY", "VALUE", "COUNT"), [*table, ("total", "", len(rows))])
-    if asked:
-        console.data("\nEvaluated by `hrctl flag evaluate` on this machine:")
-        heads = ("FLAG", "TIMES", "ENABLED", "DISABLED", "LAST")
-        shown = [
-            (
-                naming.short(Address(one["address"])),
-                one["enabled"] + one["disabled"],
-                one["enabled"],
-                one["disabled"],
-                one["last"],
-            )
-            for one in asked
-        ]
-        console.table(heads, shown)
-    else:
-        console.note("None was evaluated by `hrctl flag evaluate` on this machine.")
+    _show(console, list(found.values()), types)
     return Exit.DONE
 
 
-def evaluations(record: Iterable[Counted], defaults: dict[Address, Json]) -> list[dict[str, Json]]:
-    """A row for each flag that was asked: how often it was enabled, and how often not."""
-    found: dict[Address, dict[str, Json]] = {}
-    for one in record:
-        if one.address not in defaults:
-            continue
-        row = found.setdefault(
-            one.address, {"address": str(one.address), "enabled": 0, "disabled": 0, "last": ""}
-        )
-        off = one.reason in _OFF or one.variant in {"", defaults[one.address]}
-        row["disabled" if off else "enabled"] += one.count
-        row["last"] = max(row["last"], one.last)
-    return list(found.values())
+def _row(one: Usage) -> dict[str, Json]:
+    return {
+        "address": str(one.address),
+        "source": one.source,
+        "live": one.live,
+        "evaluated": one.evaluated,
+        "enabled": one.enabled,
+        "disabled": one.disabled,
+        "variants": dict(one.variants),
+        "since": _iso(one.since),
+        "last": _iso(one.last),
+        "known": _iso(one.known),
+        "applications": list(one.applications),
+    }
+
+
+def _show(console: Console, found: Sequence[Usage], types: dict[str, str]) -> None:
+    """A table for each source, the live ones first."""
+    ordered = sorted(found, key=lambda one: (not one.live, one.source))
+    for (source, live), group in groupby(ordered, key=lambda one: (one.source, one.live)):
+        theirs = sorted(group, key=lambda one: (-one.evaluated, one.address))
+        console.data("")
+        console.lines(_heading(theirs, f"{source} ({types[source]})" if live else ""))
+        console.table(("FLAG", "TIMES", "ENABLED", "DISABLED", "LAST"), [_cells(o) for o in theirs])
+    if not found:
+        console.note(f"None was evaluated by `{LOCAL}` on this machine.")
+
+
+def _heading(theirs: Sequence[Usage], counter: str) -> Iterator[str]:
+    begin = min((one.since for one in theirs if one.since), default=None)
+    since = f" since {begin:%Y-%m-%d %H:%M} UTC" if begin else ""
+    if counter:
+        yield f"Asked by applications{since}, counted by {counter}:"
+    else:
+        yield f"Asked by `{LOCAL}` on this machine{since};"
+        yield "what applications ask of these, no live system counts:"
+
+
+def _cells(one: Usage) -> tuple[Json, ...]:
+    last = ago((datetime.now(UTC) - one.last).total_seconds()) if one.last else "never"
+    return naming.short(one.address), one.evaluated, one.enabled, one.disabled, last
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None

@@ -3,6 +3,7 @@
 client      HTTP: one connection, timeouts, a few retries
 strategies  rules, shares and tests as strategies of an environment
 feature     the marks of hrctl, and a live feature as a body
+metrics     how often applications asked
 driver      the protocol
 """
 

@@ -128,6 +128,20 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
+def asked(client: Client, method: str, path: str, body: Any = None) -> Any:
+    """What the Admin API answers to something that it should not refuse.
+
+    Raises:
+        HrctlError: HR080, where it does; and those of `Client.call`.
+    """
+    try:
+        return client.call(method, path, body)
+    except Refusal as refusal:
+        raise HrctlError.of(
+            "HR080", f"Unleash at {client.url} answers {path} with {refusal}"
+        ) from refusal
+
+
 def _seconds(text: str | None) -> float:
     return float(text) if text and text.isdecimal() else 0.0
 

@@ -11,6 +11,7 @@ from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import (
     Capabilities,
     Context,
+    Count,
     HealthReport,
     Live,
     Outcome,
@@ -187,6 +188,12 @@ class UnleashDriver:
         """Whether applications find the flag, and as what."""
         for live in self.read(addresses):
             yield HealthReport(live.address, str(live.body["spec"].get("status")))
+
+    def evaluations(self, addresses: Sequence[Address]) -> Iterator[Count]:
+        """What applications have reported."""
+        from hrctl.drivers.unleash.metrics import counts
+
+        return counts(self._client, self._places, addresses)
 
     def _found(self, addresses: Sequence[Address]) -> dict[Address, Feature]:
         """What is there of these keys, whoever's it is."""

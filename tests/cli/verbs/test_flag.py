@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hrctl.ledger.evaluations import Evaluations
+from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
     from tests.cli.verbs.conftest import Shell
@@ -199,13 +201,60 @@ def test_a_line_that_is_no_context(shell: Shell, line: str) -> None:
 
 def test_stats_count_what_was_asked_here(shell: Shell) -> None:
     begin(shell)
-    assert shell.json("flag", "stats")["evaluations"]["flags"] == []
+    assert shell.json("flag", "stats")["evaluations"] == []
     for plan in ("gold", "gold", "silver"):
         shell.hrctl("flag", "evaluate", "express", "--user", "u", "--context", f"plan={plan}")
     shell.hrctl("flag", "disable", "express")
     shell.hrctl("flag", "evaluate", "express", "--user", "u", "--context", "plan=gold")
     found = shell.json("flag", "stats")
-    (row,) = found["evaluations"]["flags"]
+    (row,) = found["evaluations"]
     assert (row["address"], row["enabled"], row["disabled"]) == ("acme:FeatureFlag/express", 2, 2)
+    assert (row["source"], row["live"], row["known"]) == ("hrctl flag evaluate", False, None)
+    assert row["since"] <= row["last"]
+    assert row["variants"] == {"on": 2, "off": 2}
     assert found["total"] == sum(found["type"].values()) == 1
-    assert "on this machine" in shell.hrctl("flag", "stats")
+    said = shell.hrctl("flag", "stats")
+    assert "on this machine since" in said
+    assert "no live system counts" in said
+
+
+def test_stats_of_a_record_that_began_without_a_time(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "evaluate", "express", "--user", "u")
+    with sqlite3.connect(shell.root / ".hrctl" / "evaluations.db") as held:
+        held.executescript("ALTER TABLE counts DROP COLUMN first; PRAGMA user_version = 1")
+    (row,) = shell.json("flag", "stats")["evaluations"]
+    assert (row["evaluated"], row["since"]) == (1, None)
+    shell.hrctl("flag", "evaluate", "express", "--user", "u")
+    (row,) = shell.json("flag", "stats")["evaluations"]
+    assert (row["evaluated"], row["since"]) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "on"),
+    [
+        ('type: BOOLEAN, default: "on"', 2),
+        ("type: STRING, variants: {a: x, b: y}, default: b", 0),
+    ],
+)
+def test_enabled_is_true_or_another_than_the_default(shell: Shell, spec: str, on: int) -> None:
+    flag = FLAG[: FLAG.index("spec:")] + f"spec: {{status: ENABLED, {spec}}}\n"
+    begin(shell, flag=flag)
+    for _ in range(2):
+        shell.hrctl("flag", "evaluate", "express", "--user", "u")
+    (row,) = shell.json("flag", "stats")["evaluations"]
+    assert (row["enabled"], row["disabled"]) == (on, 2 - on)
+
+
+def test_stats_of_an_unleash_that_is_down(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it counts is not known: said, and the record of this machine is shown as such."""
+    monkeypatch.setenv("TOKEN", "secret-token")
+    begin(shell)
+    url = f"http://127.0.0.1:{free_ports()}"
+    block = f"{{type: unleash, url: '{url}', token: {{valueFrom: {{env: TOKEN}}}}}}"
+    shell.write("hrctl.yaml", PROJECT.replace("{type: flagd, %s}", block))
+    shell.hrctl("flag", "evaluate", "express", "--user", "u")
+    (row,) = shell.json("flag", "stats")["evaluations"]
+    assert (row["source"], row["live"]) == ("hrctl flag evaluate", False)
+    assert "HR080 cannot reach Unleash" in shell.err
+    assert "secret-token" not in shell.err

@@ -1,0 +1,120 @@
+"""What applications ask, as they report it to a real Unleash, in the counts of the driver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hrctl.drivers.api import Count, Counts, Result
+from hrctl.drivers.contract import ContractSecrets, context_for
+from hrctl.drivers.unleash import UnleashDriver
+from hrctl.model.address import Address
+from hrctl.model.plan import Action, Change, Reason
+from hrctl.model.validate import complete
+from tests.drivers.unleash.server import ADMIN, CLIENT, Unleash
+
+PATIENCE = 60.0  # Unleash writes what it heard every 5 s, and when last every 30 s
+EXPRESS, COLOUR, IDLE = (
+    Address(f"acme/shop/dev:FeatureFlag/{name}") for name in ("express", "colour", "idle")
+)
+ELSEWHERE = Address("acme/shop/prod:FeatureFlag/express")
+SPECS: dict[Address, dict[str, Any]] = {
+    EXPRESS: {"type": "BOOLEAN", "rollout": {"strategy": "GRADUAL", "percentage": 50}},
+    ELSEWHERE: {"type": "BOOLEAN", "rollout": {"strategy": "GRADUAL", "percentage": 50}},
+    COLOUR: {
+        "type": "STRING",
+        "variants": {"red": "r", "blue": "b"},
+        "default": "red",
+        "rollout": {"strategy": "AB_TEST", "weights": {"red": 50, "blue": 50}},
+    },
+    IDLE: {"type": "BOOLEAN"},
+}
+
+
+@pytest.fixture
+def driver(
+    unleash: Unleash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[UnleashDriver]:
+    """With the flags of `SPECS`."""
+    monkeypatch.setenv("UNLEASH_TOKEN", ADMIN)
+    config = {"url": unleash.url, "token": {"valueFrom": {"env": "UNLEASH_TOKEN"}}}
+    with UnleashDriver(config, context_for(tmp_path)) as made:
+        changes = [
+            Change(address, Action.CREATE, Reason.NEW, "tested", after=body(spec))
+            for address, spec in SPECS.items()
+        ]
+        for outcome in made.apply(changes, ContractSecrets()):
+            assert outcome.result is Result.DONE, outcome.error
+        yield made
+
+
+def body(spec: dict[str, Any]) -> dict[str, Any]:
+    whole = {"status": "ENABLED", "hash": "unleash", **spec}
+    return {"metadata": {}, "spec": complete("FeatureFlag", whole)}
+
+
+def counted(driver: UnleashDriver, done: Callable[[dict[Address, Count]], bool]) -> dict[Any, Any]:
+    """The counts once they are as is wanted."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = {one.address: one for one in driver.evaluations(list(SPECS))}
+        if done(found):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_what_an_application_asks_is_counted(
+    unleash: Unleash, driver: UnleashDriver, tmp_path: Path
+) -> None:
+    from UnleashClient.clients.unleash_client import UnleashClient
+
+    assert isinstance(driver, Counts)
+    begin = datetime.now(UTC)
+    never = {one.address: one for one in driver.evaluations(list(SPECS))}
+    assert {one.last for one in never.values()} == {None}
+    assert {one.enabled + one.disabled for one in never.values()} == {0}
+    client = UnleashClient(
+        f"{unleash.url}/api",
+        "shop",
+        custom_headers={"Authorization": CLIENT},
+        cache_directory=str(tmp_path),
+    )
+    client.initialize_client()
+    users = [{"userId": f"user-{n}"} for n in range(40)]
+    answers = [client.is_enabled("express", one) for one in users]
+    colours = [client.get_variant("colour", one)["name"] for one in users]
+    client.destroy()  # reports what was asked
+    found = counted(driver, lambda found: found[EXPRESS].enabled + found[EXPRESS].disabled == 40)
+    express, colour = found[EXPRESS], found[COLOUR]
+    assert (express.enabled, express.disabled) == (sum(answers), 40 - sum(answers))
+    assert 0 < express.enabled < 40
+    assert colour.variants == {name: colours.count(name) for name in ("blue", "red")}
+    assert (colour.enabled, colour.disabled) == (40, 0)
+    assert express.applications == colour.applications == ("shop",)
+    assert express.last is not None
+    assert begin - timedelta(hours=1) <= express.last  # the beginning of the hour, until it is told
+    assert begin - timedelta(hours=49) < express.since <= begin - timedelta(hours=46)
+    for address in (IDLE, ELSEWHERE):
+        assert (found[address].last, found[address].enabled) == (None, 0)
+    assert all(one.known <= datetime.now(UTC) for one in found.values())
+
+
+def test_what_is_not_there_is_left_out(unleash: Unleash, driver: UnleashDriver) -> None:
+    """Also the flag of people, and that of a registry without an environment."""
+    features = "/api/admin/projects/default/features"
+    unleash.call("POST", features, {"name": "theirs", "type": "release"})
+    asked = [
+        Address("acme/shop/dev:FeatureFlag/theirs"),
+        Address("acme/shop/dev:FeatureFlag/missing"),
+        Address("acme/other/dev:FeatureFlag/express"),
+        Address("acme/shop:FeatureFlag/express"),
+        IDLE,
+    ]
+    assert [one.address for one in driver.evaluations(asked)] == [IDLE]
+    assert list(driver.evaluations([])) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -69,6 +69,17 @@ class Blobs:
         questions.flush()
         for blob in blobs:
             self._known[blob] = _answer(answers, blob)
+
+
+def read(root: Path, blobs: Sequence[str]) -> Iterator[bytes]:
+    """What these blobs hold, in their order.
+
+    Raises:
+        HrctlError: HR066, where git does not have one.
+    """
+    with Blobs(root) as known:
+        known.fetch(blobs)
+        yield from map(known.get, blobs)
 
 
 def _answer(answers: IO[bytes], blob: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from hrctl.source import git
+from hrctl.source import blobs, git
 from hrctl.source.parse import parse_file
 
 _GONE: Final = "000000"  # the mode of what is not there
@@ -63,7 +63,7 @@ def loses_names(root: Path, paths: Iterable[str], before: Mapping[str, str | Non
     old = [(path, blob) for path in {*paths, *gone} if (blob := before.get(path)) is not None]
     if not old:
         return False
-    texts = git.read_blobs(root, [blob for _, blob in old])
+    texts = blobs.read(root, [blob for _, blob in old])
     lost: set[Name] = set()
     for (path, _), data in zip(old, texts, strict=True):
         lost |= _names(path, data)

@@ -368,27 +368,6 @@ def require_commit(root: Path, listing: Listing) -> str:
     return listing.commit
 
 
-def read_blobs(root: Path, blobs: Sequence[str]) -> Iterator[bytes]:
-    """The contents of blobs, in their order, through one ``git cat-file --batch``."""
-    done = subprocess.run(
-        ["git", "cat-file", "--batch"],  # noqa: S607 - the user's git
-        cwd=root,
-        env=environment(),
-        input="".join(f"{blob}\n" for blob in blobs).encode(),
-        capture_output=True,
-        check=False,
-    )
-    output, at = done.stdout, 0
-    for blob in blobs:
-        end = output.find(b"\n", at)
-        header = output[at:end].split(b" ")
-        if end < 0 or header[-1] == b"missing":
-            raise HrctlError.of("HR066", f"git has no blob {blob}", hint="git fsck")
-        at = end + 1 + int(header[2])
-        yield output[end + 1 : at]
-        at += 1
-
-
 def read_worktree(root: Path, paths: Iterable[str]) -> Iterator[bytes]:
     """The contents of files of the working tree, in their order.
 

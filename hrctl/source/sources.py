@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hrctl.diagnostics import HrctlError, Span
 from hrctl.model.document import Document, Place
-from hrctl.source import git
+from hrctl.source import blobs, git
 from hrctl.source.cache import Cache
 from hrctl.source.chunks import Chunk, split
 from hrctl.source.reading import Parsed, Raw, Row, documents, parse_files
@@ -68,12 +68,12 @@ class Sources:
 
     def _known(self, paths: Sequence[str]) -> dict[str, Row]:
         """Documents of earlier versions of these files, by the digest of their text."""
-        blobs = [self._old_blobs[path] for path in paths if path in self._old_blobs]
-        return {row[2]: row for rows in self._cache.files(blobs).values() for row in rows}
+        old = [self._old_blobs[path] for path in paths if path in self._old_blobs]
+        return {row[2]: row for rows in self._cache.files(old).values() for row in rows}
 
     def _raw(self, paths: Sequence[str]) -> Iterator[Raw]:
         if self.from_git:
-            contents = git.read_blobs(self._root, [self.files[path] for path in paths])
+            contents = blobs.read(self._root, [self.files[path] for path in paths])
         else:
             contents = git.read_worktree(self._root, paths)
         for path, data in zip(paths, contents, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hrctl.diagnostics import HrctlError
-from hrctl.source import branch, git
+from hrctl.source import blobs, branch, git
 from tests.conftest import ProjectFolder
 
 
@@ -55,7 +55,7 @@ def test_a_base_that_has_moved_on_is_merged_and_nothing_is_checked_out(
     assert (found.base, found.fork) == (base, fork)
     assert found.merged is not None
     listing = git.list_revision(repository.root, found.merged)
-    contents = git.read_blobs(repository.root, [listing.files[one] for one in ("a.yaml", "b.yaml")])
+    contents = blobs.read(repository.root, [listing.files[one] for one in ("a.yaml", "b.yaml")])
     assert list(contents) == [b"a: 2\n", b"b: 2\n"]
     assert repository.git("status", "--porcelain", "--branch") == before
     assert repository.git("branch", "--contains", found.merged) == ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hrctl.diagnostics import HrctlError
-from hrctl.source import git
+from hrctl.source import blobs, git
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -231,7 +231,7 @@ def test_revisions(folder: ProjectFolder) -> None:
     for revision in (first, first[:9], "v1", "HEAD~1", "HEAD^{commit}~1"):
         listing = git.list_revision(folder.root, revision)
         assert (listing.commit, listing.dirty) == (first, False)
-        assert next(git.read_blobs(folder.root, list(listing.files.values()))) == b"old\n"
+        assert next(blobs.read(folder.root, list(listing.files.values()))) == b"old\n"
     for unknown in ("nope", "HEAD~9", "--help", "-1", "", "HEAD:a.yaml"):
         assert "no revision" in refused(
             "HR065", lambda name=unknown: git.resolve(folder.root, name)
@@ -264,7 +264,7 @@ def test_a_repository_with_sha256(folder: ProjectFolder) -> None:
     assert (len(commit), len(blob), listing.commit) == (64, 64, commit)
     assert git.holds(A.encode(), blob)
     assert not git.holds(b"other", blob)
-    assert list(git.read_blobs(folder.root, [blob])) == [A.encode()]
+    assert list(blobs.read(folder.root, [blob])) == [A.encode()]
     assert folder.told() == folder.told("HEAD") == []
     folder.write({"registry.yaml": A + "# more\n"})
     assert git.list_worktree(folder.root).dirty
@@ -272,7 +272,7 @@ def test_a_repository_with_sha256(folder: ProjectFolder) -> None:
 
 def test_a_blob_that_git_does_not_have(folder: ProjectFolder) -> None:
     folder.commit()
-    refused("HR066", lambda: list(git.read_blobs(folder.root, ["0" * 40])))
+    refused("HR066", lambda: list(blobs.read(folder.root, ["0" * 40])))
 
 
 def test_crlf_line_ends_that_git_converts(folder: ProjectFolder) -> None:

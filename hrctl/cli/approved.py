@@ -17,6 +17,10 @@ _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _TRIED: Final = 200  # changes that are left out, one by one, to see whether that is it
 _NAMED: Final = 10  # changes that a diagnostic names
 _SHORT: Final = 19  # characters of a digest in a message
+_KEYS: Final = (
+    "a secret that was only encrypted anew counts as changed where no key opens it: make both plans"
+    " with the key, or both without"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ def check(plan: Plan, approved: Approved) -> None:
             f" {approved.digest[:_SHORT]}...",
             related=tuple(told),
             hint="review the plan made now, and approve that",
+            note=_KEYS if any(one.sensitive for one in plan.pending) else None,
         )
     )
 

@@ -12,6 +12,7 @@ from hrctl.source.edit import dump
 if TYPE_CHECKING:
     from tests.cli.secrets.conftest import Vault
 
+ENTRIES = "  entries:\n"
 BOTH = "{path: '**', keys: [ANN, BOB]}"
 
 
@@ -62,6 +63,23 @@ def test_a_new_recipient_is_added_and_all_else_stays(many: Vault) -> None:
         many.patch.setenv("HRCTL_AGE_IDENTITY_FILE", many.key(name))
         assert many.hrctl("secrets", "get", "Config/a", "P") == "of a"
     assert many.git("log", "-1", "--format=%s") == "Encrypt 3 secrets anew\n"
+
+
+def test_an_approval_made_without_the_key_says_what_rotated_secrets_do_to_it(many: Vault) -> None:
+    many.hrctl("apply", "--yes")
+    many.hrctl("secrets", "rotate", "--all")
+    path = "shop/prod/many.yaml"
+    text = many.read(path).replace(ENTRIES, f"{ENTRIES}    P2: {{type: STRING, value: new}}\n", 1)
+    (many.root / path).write_text(text)
+    many.commit()
+    key = many.key("ann")
+    many.patch.delenv("HRCTL_AGE_IDENTITY_FILE")
+    digest = many.hrctl("plan", "--digest").strip()
+    many.patch.setenv("HRCTL_AGE_IDENTITY_FILE", key)
+    assert many.fails("apply", "--approved", digest) == 4
+    assert "HR284" in many.err
+    assert "make both plans with the key, or both without" in " ".join(many.err.split())
+    many.hrctl("apply", "--approved", many.hrctl("plan", "--digest").strip())
 
 
 def test_only_what_differs_is_written(many: Vault) -> None:

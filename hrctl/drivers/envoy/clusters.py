@@ -90,8 +90,13 @@ def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
         "metadata": marked(address),
         "connect_timeout": "1s",
         "lb_policy": _POLICIES[balancer(spec, destination)],
-        # 0: a sick host gets nothing, also where all are sick
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {
+            # 0: a sick host gets nothing, also where all are sick
+            "healthy_panic_threshold": {"value": 0},
+            # what becomes of hosts is told to the threads that serve, at once and not, as by
+            # default, a second later where something else has just been told
+            "update_merge_window": "0.01s",
+        },
     }
     numeric = all(is_ip(_host(one)) for one in _hosts(assignment))
     if eds is not None and numeric and destination.get("grid") is not None:

@@ -16,6 +16,7 @@ _EXT: Final = "type.googleapis.com/envoy.extensions"
 _HCM: Final = f"{_EXT}.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _TCP: Final = f"{_EXT}.filters.network.tcp_proxy.v3.TcpProxy"
 _ROUTER: Final = f"{_EXT}.filters.http.router.v3.Router"
+_GRPC: Final = f"{_EXT}.filters.http.grpc_stats.v3.FilterConfig"
 _INSPECTOR: Final = f"{_EXT}.filters.listener.tls_inspector.v3.TlsInspector"
 TRACES: Final = "hrctl-traces"  # the cluster that spans are sent to
 
@@ -24,11 +25,17 @@ Spec = Mapping[str, Json]
 
 def http(listen: str, way: Resource, routes: Sequence[Spec], *, traced: bool) -> Resource:
     """A listener for requests; `way` is its `rds` subscription or its `route_config` itself."""
+    filters: list[Resource] = []
+    if any(spec["type"] == "GRPC" for spec in routes):
+        # a failed call is answered with 200: only its trailers tell, which nothing else counts
+        counting = {"@type": _GRPC, "stats_for_all_methods": False}
+        filters.append({"name": "envoy.filters.http.grpc_stats", "typed_config": counting})
+    filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}})
     manager: Resource = {
         "@type": _HCM,
         "stat_prefix": stat_prefix(listen),
         **way,
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
+        "http_filters": filters,
     }
     if traced and any(spec.get("tracing") for spec in routes):
         manager["tracing"] = _tracing()

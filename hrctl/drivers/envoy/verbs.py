@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hrctl.drivers.api import HealthReport
@@ -28,6 +28,7 @@ _SICK: Final = (
     "pending_active_hc",
 )
 _SERIES: Final = re.compile(r"(\w+)\{([^}]*)\} ([0-9.eE+-]+|NaN)$", re.MULTILINE)
+_RESULTS: Final = {"success": "successes", "failure": "failures"}
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -126,6 +127,7 @@ def metric_rows(
     if not bodies or not driver.is_up():
         return
     counted = _route_numbers(driver.admin)
+    calls = _grpc_numbers(driver.admin, bodies.values())
     known = hosts(driver.admin)
     for address, body in bodies.items():
         if address.kind == "Node":
@@ -147,7 +149,24 @@ def metric_rows(
                 },
             )
         else:
-            yield address, counted.get(ident(address), _nothing())
+            row = counted.get(ident(address), _nothing())
+            if body["spec"]["type"] == "GRPC":
+                names_of = clusters.names(address, body["spec"])
+                for result in ("success", "failure"):
+                    row[_RESULTS[result]] = sum(calls.get((name, result), 0) for name in names_of)
+                row["requests"] = row["successes"] + row["failures"]
+            yield address, row
+
+
+def _grpc_numbers(admin: Admin, bodies: Iterable[Body]) -> dict[tuple[str, str], int]:
+    """Cluster and result -> calls: their HTTP status is 200 whatever became of them."""
+    if not any(body["spec"]["type"] == "GRPC" for body in bodies):
+        return {}
+    found = {}
+    for name, value in admin.stats(r"^cluster\..*\.grpc\.(success|failure)$").items():
+        _, cluster, _, result = name.split(".")
+        found[cluster, result] = int(value or 0)
+    return found
 
 
 def _sum(found: Sequence[Host], name: str) -> int:

@@ -24,8 +24,8 @@ def entries(routes: Mapping[str, Spec]) -> list[Entry]:
     """Every match of the routes, in the order in which they are tried.
 
     Exact paths come before regular expressions, those before prefixes; the longer path before the
-    shorter one; more conditions (a method, headers) before fewer. What is equal in all that is
-    tried in the order of addresses.
+    shorter one; more conditions (a method, headers, to be a gRPC call) before fewer. What is equal
+    in all that is tried in the order of addresses.
 
     Args:
         routes: specs by address, all of one listener and host.
@@ -35,14 +35,15 @@ def entries(routes: Mapping[str, Spec]) -> list[Entry]:
         for address, spec in routes.items()
         for index, match in enumerate(spec.get("match") or ({},))
     ]
-    return sorted(found, key=_key)
+    return sorted(found, key=lambda entry: _key(entry, routes[entry.address]))
 
 
-def _key(entry: Entry) -> tuple[int, int, int, str, int]:
+def _key(entry: Entry, spec: Spec) -> tuple[int, int, int, str, int]:
     path = entry.match.get("path") or {}
     kind = next((one for one in _KINDS if path.get(one) is not None), "prefix")
     conditions = len(entry.match.get("headers") or {}) + bool(entry.match.get("method"))
-    length = len(path.get(kind) or "")
+    conditions += spec.get("type") == "GRPC"
+    length = len(path.get(kind) or "/")  # without a path a match takes what begins with a slash
     return _KINDS[kind], -length, -conditions, entry.address, entry.number
 
 

@@ -118,18 +118,24 @@ class Mesh:
     def backend(self, name: str) -> Backend:
         """A backend of this name, started once."""
         if name not in self.backends:
-            port = free_ports()
-            process = subprocess.Popen([sys.executable, "-S", HERE / "server.py", str(port), name])
-            self.backends[name] = Backend(name, port, process)
-
-            def listens() -> bool:
-                try:
-                    return Answer.of(port, "/healthz").status == 200
-                except OSError:
-                    return False
-
-            eventually(listens, f"backend {name} listens")
+            self._start(name, free_ports())
         return self.backends[name]
+
+    def restart(self, name: str) -> None:
+        """Start a backend that has ended again, at the same port."""
+        self._start(name, self.backends[name].port)
+
+    def _start(self, name: str, port: int) -> None:
+        process = subprocess.Popen([sys.executable, "-S", HERE / "server.py", str(port), name])
+        self.backends[name] = Backend(name, port, process)
+
+        def listens() -> bool:
+            try:
+                return Answer.of(port, "/healthz").status == 200
+            except OSError:
+                return False
+
+        eventually(listens, f"backend {name} listens")
 
     def to(self, name: str, **more: Any) -> dict[str, Any]:
         """A destination that leads to a backend."""

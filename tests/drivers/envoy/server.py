@@ -1,7 +1,8 @@
 """A backend that says its name and keeps count; started as ``python server.py PORT NAME``.
 
-Paths: ``/status/N`` answers with N, ``/slow/S`` after S seconds, ``/healthz`` 200 unless told
-otherwise by ``/sick`` and ``/well``; ``/count`` how many requests there were. Anything else: NAME.
+Paths: ``/status/N`` answers with N, ``/slow/S`` after S seconds, ``/fail/S`` with 503 after them;
+``/healthz`` 200 unless told otherwise by ``/sick`` and ``/well``; ``/count`` how many requests
+there were. Anything else: NAME.
 """
 
 import sys
@@ -29,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
             Handler.count += 1
             if path.startswith("/status/"):
                 status = int(path.rpartition("/")[2])
-            elif path.startswith("/slow/"):
+            elif path.startswith(("/slow/", "/fail/")):
+                status = 200 if path.startswith("/slow/") else 503
                 time.sleep(float(path.rpartition("/")[2]))
         data = body.encode()
         self.send_response(status)

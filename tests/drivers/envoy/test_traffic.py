@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hrctl.model.address import Address
-from tests.drivers.envoy.conftest import Answer, eventually, node_body, route_body
+from tests.drivers.envoy.conftest import PATIENCE, Answer, eventually, node_body, route_body
 
 if TYPE_CHECKING:
     from tests.drivers.envoy.conftest import Mesh
@@ -225,26 +225,53 @@ def test_a_stream_is_passed_on(mesh: Mesh) -> None:
                 assert client.recv(5) == b"world"
 
 
-def test_a_websocket_is_upgraded(mesh: Mesh) -> None:
+UPGRADE = (
+    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+PING = b"\x89\x84abcd\x11\x0b\r\x03"  # a masked frame, as clients send them
+PONG = b"\x8a\x04ping"
+
+
+def test_a_websocket_is_upgraded_and_outlives_changes(mesh: Mesh) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        mesh.route(type="WEBSOCKET", destinations=[{"address": f"127.0.0.1:{port}"}])
-        with socket.create_connection(("127.0.0.1", mesh.port), timeout=10) as client:
-            client.sendall(
-                b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
-                b"Upgrade: websocket\r\n\r\n"
-            )
+        chat: dict[str, Any] = {"match": [{"path": {"prefix": "/chat"}}], "timeout": "100ms"}
+        mesh.route(type="WEBSOCKET", destinations=[{"address": f"127.0.0.1:{port}"}], **chat)
+        with socket.create_connection(("127.0.0.1", mesh.port), timeout=PATIENCE) as client:
+            client.sendall(UPGRADE)
             accepted, _ = server.accept()
             with accepted:
                 assert b"upgrade: websocket" in accepted.recv(4000).lower()
-                accepted.sendall(
-                    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                    b"Upgrade: websocket\r\n\r\nframe"
-                )
-                seen = b""
-                while b"frame" not in seen:
-                    seen += client.recv(4000)
-                assert seen.startswith(b"HTTP/1.1 101")
+                accepted.sendall(SWITCHED + PONG)
+                assert _until(client, PONG).startswith(b"HTTP/1.1 101")
+                mesh.route("pages", destinations=[mesh.to("v1")])
+                time.sleep(0.3)  # longer than the timeout, which is for the answer alone
+                client.sendall(PING)
+                assert accepted.recv(100) == PING
+                accepted.sendall(PONG)
+                assert client.recv(100) == PONG
+        assert mesh.get("/").body == "v1"
+
+
+def test_only_a_websocket_route_is_upgraded(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    with socket.create_connection(("127.0.0.1", mesh.port), timeout=PATIENCE) as client:
+        client.sendall(UPGRADE)
+        assert client.recv(4000).startswith(b"HTTP/1.1 403")
+
+
+def _until(client: socket.socket, end: bytes) -> bytes:
+    seen = b""
+    while not seen.endswith(end):
+        more = client.recv(4000)
+        assert more, seen
+        seen += more
+    return seen
 
 
 def test_nodes_are_chosen_by_affinity_and_leave_in_peace(mesh: Mesh) -> None:

@@ -267,9 +267,11 @@ class Evaluates(Protocol):
     """A driver of flags that can ask the live system what somebody gets."""
 
     def evaluate(
-        self, address: Address, contexts: Sequence[Mapping[str, Json]]
-    ) -> Iterator[Evaluation]:
-        """An answer for each context, by the evaluator that applications use.
+        self, addresses: Sequence[Address], contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[tuple[Address, list[Evaluation]]]:
+        """For each flag an answer for each context, by the live system's own evaluator.
+
+        A value of None is one that only the application's code has.
 
         Raises:
             HrctlError: where the live system cannot be asked.

@@ -180,18 +180,23 @@ def _add_live(
     for name, driver, held in by_driver(session, tree, chosen):
         if not isinstance(driver, Evaluates):
             raise cannot(name, KIND, "evaluate a flag")
-        for address in held:
-            for row, answer in zip(
-                by_address[address], driver.evaluate(address, contexts), strict=True
-            ):
+        for address, answers in driver.evaluate(held, contexts):
+            for row, answer in zip(by_address[address], answers, strict=True):
                 row["live"] = _json(answer)
                 row["differs"] = _differs(row, row["live"])
 
 
 def _differs(ours: dict[str, Json], live: dict[str, Json]) -> bool:
-    if ours["reason"] == live["reason"] == "DISABLED":  # each gives what the code passes
+    """Whether an application gets something else. What the live system does not name is the same.
+
+    Two that are off, or that lack the same, both give what the code passes.
+    """
+    if ours["reason"] == live["reason"] == "DISABLED" or (
+        ours["error"] and ours["error"] == live["error"]
+    ):
         return False
-    return bool(ours["variant"] != live["variant"] or ours["value"] != live["value"])
+    renamed = live["variant"] is not None and ours["variant"] != live["variant"]
+    return bool(renamed or ours["value"] != live["value"])
 
 
 def _record(session: Session, rows: Sequence[dict[str, Json]]) -> None:
@@ -217,7 +222,7 @@ def _show(console: Console, rows: Sequence[dict[str, Any]], *, single: bool) -> 
         many = len({row["address"] for row in rows}) > 1
         heads = (["FLAG"] if many else []) + ["USER", "VARIANT", "VALUE", "REASON"]
         live = any("live" in row for row in rows)
-        table = [[*_cells(row, many=many), *_live_cells(row, live=live)] for row in rows]
+        table = [[*_cells(row, many=many), *_live_cells(row, asked=live)] for row in rows]
         console.table(heads + (["LIVE"] if live else []), table)
     for found in {_problem(row): None for row in rows if row["error"]}:
         if found is not None:
@@ -247,10 +252,12 @@ def _cells(row: dict[str, Any], *, many: bool) -> list[Json]:
     ]
 
 
-def _live_cells(row: dict[str, Any], *, live: bool) -> list[Json]:
-    if not live:
+def _live_cells(row: dict[str, Any], *, asked: bool) -> list[Json]:
+    if not asked:
         return []
-    said = row["live"]["variant"] or row["live"]["error"] or row["live"]["reason"]
+    live = row["live"]
+    value = None if live["value"] is None else _text(live["value"])
+    said = live["error"] or live["variant"] or value or live["reason"]
     return [f"{said} (differs)" if row["differs"] else "the same"]
 
 
@@ -282,14 +289,18 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     yield f"  variant  {row['variant']}"
     yield f"  reason   {row['reason']}"
     if "live" in row:
-        live = row["live"]
-        told = f"{_text(live['value'])}, variant {live['variant']}, {live['reason']}"
-        if live["error"]:
-            told = str(live["error"])
-        yield f"  live     {told}{' (differs)' if row['differs'] else ' (the same)'}"
+        yield f"  live     {_told(row['live'])}{' (differs)' if row['differs'] else ' (the same)'}"
     if row["steps"] is not None:
         yield ""
         yield from _steps(row)
+
+
+def _told(live: dict[str, Any]) -> str:
+    if live["error"]:
+        return str(live["error"])
+    value = "what the code passes" if live["value"] is None else _text(live["value"])
+    variant = [] if live["variant"] is None else [f"variant {live['variant']}"]
+    return ", ".join([value, *variant, live["reason"]])
 
 
 def _steps(row: dict[str, Any]) -> Iterator[str]:

@@ -187,13 +187,17 @@ class FlagdDriver:
             yield HealthReport(live.address, str(live.body["spec"].get("status")))
 
     def evaluate(
-        self, address: Address, contexts: Sequence[Mapping[str, Json]]
-    ) -> Iterator[Evaluation]:
+        self, addresses: Sequence[Address], contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[tuple[Address, list[Evaluation]]]:
         """The answers of flagd's own evaluator on the file as it is."""
         from hrctl.drivers.flagd.evaluator import answers
 
-        path = self._path(address)
-        yield from answers(flagfile.read(path), address.name, contexts)
+        documents: dict[Path, dict[str, Json]] = {}
+        for address in addresses:
+            path = self._path(address)
+            if path not in documents:
+                documents[path] = flagfile.read(path)
+            yield address, list(answers(documents[path], address.name, contexts))
 
     def _paths(self) -> list[Path]:
         if self._file is not None:

@@ -3,6 +3,8 @@
 client      HTTP: one connection, timeouts, a few retries
 strategies  rules, shares and tests as strategies of an environment
 feature     the marks of hrctl, and a live feature as a body
+listing     which flags are there, and where
+playground  what somebody gets, by Unleash's own evaluator
 metrics     how often applications asked
 driver      the protocol
 """

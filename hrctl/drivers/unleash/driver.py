@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from hrctl.drivers.unleash.feature import Feature
+    from hrctl.logic.flags.evaluation import Evaluation
 
 
 class UnleashDriver:
@@ -188,6 +189,14 @@ class UnleashDriver:
         """Whether applications find the flag, and as what."""
         for live in self.read(addresses):
             yield HealthReport(live.address, str(live.body["spec"].get("status")))
+
+    def evaluate(
+        self, addresses: Sequence[Address], contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[tuple[Address, list[Evaluation]]]:
+        """The answers of Unleash's playground."""
+        from hrctl.drivers.unleash.playground import answers
+
+        return answers(self._client, self._places, addresses, contexts)
 
     def evaluations(self, addresses: Sequence[Address]) -> Iterator[Count]:
         """What applications have reported."""

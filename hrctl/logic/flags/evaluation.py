@@ -36,7 +36,7 @@ class ErrorCode(StrEnum):
 
 
 class Evaluation(NamedTuple):
-    """An answer. `variant` is None only where there is no flag to have one."""
+    """An answer. `variant` is None where there is no flag, or a live system does not name it."""
 
     value: Json
     variant: str | None

@@ -232,7 +232,7 @@ def test_a_schedule_runs_by_the_evaluators_clock(tmp_path: Path) -> None:
         assert live.body == made.after
         body = live.body
         asked = [{"targetingKey": f"u{n}"} for n in range(50)]
-        answers = list(driver.evaluate(EXPRESS, asked))
+        ((_, answers),) = driver.evaluate([EXPRESS], asked)
         assert all(one.value for one in answers) is everybody
         config = (tmp_path / f"{hours}.json").read_text()
         node, _ = pairs.ask_node(config, [("boolean", "express", False, one) for one in asked])

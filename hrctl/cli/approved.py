@@ -12,6 +12,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, SafetyError
 from hrctl.model import approval, planfile
 from hrctl.model.plan import Change, Plan
+from hrctl.model.values import references
 
 _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _TRIED: Final = 200  # changes that are left out, one by one, to see whether that is it
@@ -105,9 +106,15 @@ def check(plan: Plan, approved: Approved) -> None:
             f" {approved.digest[:_SHORT]}...",
             related=tuple(told),
             hint="review the plan made now, and approve that",
-            note=_KEYS if any(one.sensitive for one in plan.pending) else None,
+            note=_KEYS if any(map(_has_ciphertext, plan.pending)) else None,
         )
     )
+
+
+def _has_ciphertext(change: Change) -> bool:
+    """Whether an update holds one that may have been encrypted anew."""
+    found = references(change.after) if change.fields else ()
+    return any("age" in source for _, source in found)
 
 
 def _digests(changes: Iterable[Change]) -> dict[str, str]:

@@ -216,7 +216,9 @@ def _short(commit: str | None) -> str | None:
 
 
 def _counts(run: RunRecord) -> str:
-    return ", ".join(f"{number} {word}" for word, number in sorted(run.counts.items())) or "-"
+    """Of what a plan shows; what was only noted is in the list of one run."""
+    shown = sorted((word, number) for word, number in run.counts.items() if word != "noted")
+    return ", ".join(f"{number} {word}" for word, number in shown) or "-"
 
 
 def _entry_json(entry: Entry, *, body: bool) -> dict[str, Any]:

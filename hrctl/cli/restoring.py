@@ -104,7 +104,8 @@ class Restoring:
 
         brush = paint(color=console.color(sys.stdout))
         lines = list(report_lines(back, width=console.width, brush=brush))
-        done, all_ = len(back.of("done")), len(back.results)
+        all_ = len(back.results) - len(back.of("noted"))
+        done = len(back.of("done"))
         if back.status == "done":
             left = f"run {report.run} has left nothing."
             lines = [f"Rolled back: {done} of {all_} changes by run {back.run}; {left}"]

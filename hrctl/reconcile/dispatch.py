@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -16,7 +16,7 @@ from hrctl.model.plan import Action, Change, Plan, Reason
 from hrctl.model.values import Body
 from hrctl.reconcile.calls import Call, Calls
 from hrctl.reconcile.diff import same
-from hrctl.reconcile.events import ChangeFinished, ChangeResult, ChangeStarted, Event
+from hrctl.reconcile.events import ChangeFinished, ChangeResult, ChangeStarted, Event, counts
 from hrctl.reconcile.graph import LEDGER_ONLY
 from hrctl.reconcile.reveal import RunSecrets, refers
 
@@ -80,7 +80,7 @@ class Dispatch:
 
     def counts(self) -> Mapping[str, int]:
         """How many changes ended in each way so far."""
-        return Counter(one.result for one in self._results.values())
+        return counts(self._results.values())
 
     def run(self, parallelism: int, stop: threading.Event) -> list[ChangeResult]:
         """Steps 5 to 7 of `applier.apply`; the results in the order in which they came.

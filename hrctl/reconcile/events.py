@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hrctl.diagnostics import Diagnostic
@@ -50,6 +50,12 @@ class ChangeResult:
     seconds: float = 0.0
     because: Address | None = None
 
+    @property
+    def ended(self) -> str:
+        """`result`; "noted" where nothing but the ledger was brought up to date."""
+        noted = self.action is Action.NOOP and self.result == "done"
+        return "noted" if noted else self.result
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeFinished:
@@ -73,19 +79,19 @@ class Report:
 
     def of(self, *results: str) -> tuple[ChangeResult, ...]:
         """Those that ended so: ``report.of("failed", "stale")``."""
-        return tuple(one for one in self.results if one.result in results)
+        return tuple(one for one in self.results if one.ended in results)
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many ended in each way."""
-        return Counter(one.result for one in self.results)
+        """How many ended in each way; those that no plan shows are "noted"."""
+        return counts(self.results)
 
     @property
     def exit_code(self) -> int:
         """0 done, 1 nothing could be done, 6 done in part."""
         if self.status == "done":
             return 0
-        return 6 if any(one.result == "done" for one in self.results) else 1
+        return 6 if any(one.ended == "done" for one in self.results) else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +118,14 @@ class RunInfo:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def counts(results: Iterable[ChangeResult]) -> Mapping[str, int]:
+    """How many of these ended in each way."""
+    return Counter(one.ended for one in results)
+
+
 def status_of(results: Sequence[ChangeResult], *, stopped: bool) -> str:
     """The status of a run with these results."""
-    ended = {one.result for one in results}
+    ended = {one.ended for one in results} - {"noted"}
     if stopped and "not-tried" in ended:
         return "interrupted"
     if ended <= {"done"}:

@@ -180,6 +180,7 @@ def test_a_run_that_was_cut_off_is_settled_by_what_is_live(world: World, helpers
     assert {c.address: c.action for c in plan.changes} == {APP: Action.NOOP, WEB: Action.UPDATE}
     report = world.apply(plan)
     assert report.status == "done"
+    assert report.counts == {"noted": 1, "done": 1}, "what no plan shows is no change"
     assert PendingSettled((APP, WEB)) in world.events
     assert [at for at, *_ in world.local.received] == [WEB]
     assert world.plan().changes == ()

@@ -42,7 +42,6 @@ DONE: Final = {
     Action.DELETE: "deleted",
     Action.ADOPT: "adopted",
     Action.FORGET: "forgotten",
-    Action.NOOP: "noted",
 }
 _RUNNING_LINES: Final = 8
 _TOLD_ONE_BY_ONE: Final = 40  # a terminal shows so many finished changes; of more, only failures
@@ -79,7 +78,7 @@ def plain_lines(console: Console) -> Iterator[Listener]:
             console.note(_settled(event))
         elif isinstance(event, ChangeFinished):
             done = event.result.result == "done"
-            if done and event.change.action is Action.NOOP:
+            if event.result.ended == "noted":
                 return  # only the ledger was brought up to date
             lines = _finished(event, console.width, brush)
             if done:
@@ -140,6 +139,8 @@ class Board:
             self.ended += 1
             done = event.result.result == "done"
             self.failed += event.result.result in {"failed", "stale"}
+            if event.result.ended == "noted":
+                return  # only the ledger was brought up to date
             if not done or self.total <= _TOLD_ONE_BY_ONE:
                 yield from _finished(event, self.width, brush)
 

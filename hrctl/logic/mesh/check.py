@@ -1,21 +1,21 @@
-"""What is wrong between routes: two that want the same requests, or nobody who serves one."""
+"""What is wrong between routes: one that gets nothing, two that tie, or nobody who serves one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.logic.grid.selection import Nodes
-from hrctl.logic.mesh.order import hosts
+from hrctl.logic.mesh.overlap import Overlap, overlaps
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
 from hrctl.model.document import Finding
 from hrctl.model.registry import Record
 from hrctl.model.tree import Tree
-from hrctl.model.values import canonical
 
-_UNSERVED = "local"  # the embedded registry, where a route takes no requests
+_SHOWN: Final = 3  # host names in a message
+_UNSERVED: Final = "local"  # the embedded registry, where a route takes no requests
 
 
 def check(
@@ -49,43 +49,52 @@ def check(
 def _overlaps(
     routes: list[tuple[Record, int, dict[str, Any]]], listens: Mapping[str, str | None]
 ) -> Iterator[Finding]:
-    first: dict[str, tuple[Record, int, int]] = {}
+    groups: dict[tuple[str, str | None], dict[str, dict[str, Any]]] = {}
+    places: dict[str, tuple[Record, int]] = {}
     for record, index, held in routes:
-        if held.get("type") == "TCP":
-            continue
-        for number, match in enumerate(held.get("match") or ({},)):
-            for host in hosts(held):
-                driver = record.drivers[index]
-                listen = held.get("listen") or listens.get(driver)
-                key = canonical([driver, listen, host, _sorted(match)])
-                other, at, before = first.setdefault(key, (record, index, number))
-                if (other.path, at) != (record.path, index):
-                    yield _overlap(record, index, number, (other, at, before), host)
+        driver, address = record.drivers[index], record.addresses[index]
+        listen = held.get("listen") or listens.get(driver)
+        groups.setdefault((driver, listen), {})[address] = held
+        places[address] = record, index
+    for some in groups.values():
+        for found in overlaps(some):
+            yield _overlap(found, places)
 
 
-def _sorted(match: Mapping[str, Any]) -> dict[str, Any]:
-    """A match in the one form of all that mean the same."""
-    path = match.get("path") or {"prefix": "/"}
-    headers = {str(name).lower(): value for name, value in (match.get("headers") or {}).items()}
-    return {"path": dict(path), "method": match.get("method"), "headers": headers}
-
-
-def _overlap(
-    record: Record, index: int, number: int, first: tuple[Record, int, int], host: str
-) -> Finding:
-    other, at, before = first
-    pointer = f"/spec/match/{number}"
-    where = "any host" if host == "*" else host
+def _overlap(found: Overlap, places: Mapping[str, tuple[Record, int]]) -> Finding:
+    entry, first = found.entry, found.first
+    record, index = places[entry.address]
+    other, at = places[first.address]
+    where = _hosts(found.hosts)
+    if found.tie:
+        return Finding(
+            record.places(index)[0],
+            f"/spec/match/{entry.number}",
+            "HR216",
+            f"requests for {where} that fit {entry.address} and {first.address} alike go to the"
+            " latter, because its address comes first",
+            hint="add a condition to the one that they are meant for",
+            severity=Severity.WARNING,
+            address=entry.address,
+            related=(("the other one", other.places(at)[0], f"/spec/match/{first.number}"),),
+        )
     return Finding(
         record.places(index)[0],
-        pointer,
+        f"/spec/match/{entry.number}",
         "HR214",
-        f"{record.addresses[index]} wants the same requests for {where} as"
-        f" {other.addresses[at]}, and would never get one",
+        f"{entry.address} would never get a request for {where}: {first.address} takes all that"
+        " it wants",
         hint="let them differ in listen, hosts, path, method or headers",
-        address=record.addresses[index],
-        related=(("the first one", other.places(at)[0], f"/spec/match/{before}"),),
+        address=entry.address,
+        related=(("the one that takes them", other.places(at)[0], f"/spec/match/{first.number}"),),
     )
+
+
+def _hosts(names: Sequence[str]) -> str:
+    shown = ["any other host" if name == "*" else name for name in names[:_SHOWN]]
+    if len(names) > _SHOWN:
+        shown.append(f"{len(names) - _SHOWN} more")
+    return "any host" if list(names) == ["*"] else ", ".join(shown)
 
 
 def _empty_grids(

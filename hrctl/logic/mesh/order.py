@@ -41,7 +41,8 @@ def entries(routes: Mapping[str, Spec]) -> list[Entry]:
 def _key(entry: Entry, spec: Spec) -> tuple[int, int, int, str, int]:
     path = entry.match.get("path") or {}
     kind = next((one for one in _KINDS if path.get(one) is not None), "prefix")
-    conditions = len(entry.match.get("headers") or {}) + bool(entry.match.get("method"))
+    headers = {name.lower() for name in entry.match.get("headers") or ()}
+    conditions = len(headers) + bool(entry.match.get("method"))
     conditions += spec.get("type") == "GRPC"
     length = len(path.get(kind) or "/")  # without a path a match takes what begins with a slash
     return _KINDS[kind], -length, -conditions, entry.address, entry.number

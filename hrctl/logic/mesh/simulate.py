@@ -98,8 +98,8 @@ def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
     why = None
     if wanted.get("exact") is not None and path != wanted["exact"]:
         why = f"the path is not {wanted['exact']}"
-    elif wanted.get("regex") is not None and not re.fullmatch(wanted["regex"], path):
-        why = f"the path does not match {wanted['regex']}"
+    elif wanted.get("regex") is not None and (missed := _regex_misses(wanted["regex"], path)):
+        why = missed
     elif wanted.get("prefix") is not None and not path.startswith(wanted["prefix"]):
         why = f"the path does not begin with {wanted['prefix']}"
     elif match.get("method") and match["method"] != request.method:
@@ -107,6 +107,14 @@ def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
     elif spec["type"] == "GRPC" and not _is_grpc(request):
         why = "it is no gRPC call (content-type application/grpc)"
     return why or _header_misses(match.get("headers") or {}, request)
+
+
+def _regex_misses(regex: str, path: str) -> str | None:
+    try:
+        fits = re.fullmatch(regex, path)
+    except re.error as error:
+        return f"{regex} is no regular expression: {error}"
+    return None if fits else f"the path does not match {regex}"
 
 
 def _is_grpc(request: Request) -> bool:

@@ -58,6 +58,8 @@ def a_route(rng: random.Random, mesh: Mesh, name: str) -> dict[str, Any]:
         kind = rng.choice(["exact", "prefix", "prefix", "regex"])
         path = rng.choice(PATHS)
         match: dict[str, Any] = {"path": {kind: f"{path}[a-c/]*" if kind == "regex" else path}}
+        if rng.random() < 0.1:
+            match = {}
         if rng.random() < 0.3:
             match["method"] = rng.choice(["GET", "POST"])
         if rng.random() < 0.3:

@@ -60,6 +60,33 @@ def test_two_routes_want_the_same(
         assert [str(each.span) for each in one.related] == ["a.yaml:4:7"]
 
 
+def test_a_route_behind_an_expression_gets_nothing(folder: ProjectFolder) -> None:
+    general = {"hosts": ["a.example", "b.example"], "match": [{"path": {"regex": "/api/.*"}}]}
+    special = {
+        "hosts": ["b.example"],
+        "match": [{"method": "GET"}, {"path": {"prefix": "/api/v1"}}],
+    }
+    project(folder, a=route("a", **general), b=route("b", **special))
+    for _ in range(2):
+        assert [one for one in folder.told() if "HR214" in one] == ["b.yaml:4:123 HR214"]
+    (one,) = (one for one in folder.load().diagnostics if one.code == "HR214")
+    assert one.summary == (
+        "acme:Route/b would never get a request for b.example: acme:Route/a takes all that it wants"
+    )
+    assert [str(each.span) for each in one.related] == ["a.yaml:4:117"]
+
+
+def test_routes_that_tie_are_a_warning(folder: ProjectFolder) -> None:
+    first = route("a", match=[{"method": "POST"}])
+    project(folder, a=first, b=route("b", match=[{"headers": {"x-tester": "yes"}}]))
+    (one,) = (one for one in folder.load().diagnostics if one.code == "HR216")
+    assert str(one.severity) == "warning"
+    assert "acme:Route/b and acme:Route/a alike go to the latter" in one.summary
+    both = {"headers": {"x-tester": "yes"}, "method": "POST"}
+    folder.write({"b.yaml": route("b", match=[{"headers": {"x-tester": "yes"}}, both])})
+    assert not [one for one in folder.load().diagnostics if one.code == "HR216"]
+
+
 def test_a_service_without_a_port_serves_nobody(folder: ProjectFolder) -> None:
     service = (
         f"{HEAD}kind: Service\nmetadata: {{name: job}}\nspec: {{type: WORKER, command: work}}\n"

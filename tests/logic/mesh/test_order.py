@@ -40,3 +40,9 @@ def test_the_special_one_comes_first(
     for names in (("a", "b"), ("b", "a")):
         routes = {names[0]: {**base, **general}, names[1]: {**base, **special}}
         assert simulate(routes, request).route == names[1]
+
+
+def test_what_is_no_regular_expression_is_told() -> None:
+    bad = {"type": "HTTP", "destinations": [], "match": [{"path": {"regex": "/(a"}}]}
+    (miss,) = simulate({"a": bad}, Request(path="/a")).misses
+    assert miss.why.startswith("/(a is no regular expression: ")

@@ -12,6 +12,7 @@ from hrctl.model.values import Json
 
 if TYPE_CHECKING:
     from hrctl.cli.render.style import Paint
+    from hrctl.cli.render.table import Narrow
 
 DEFAULT_WIDTH = 80
 _NO_WIDTH = "\u200b"
@@ -67,12 +68,18 @@ class Console:
         """Write a result for people alone; in a log of GitHub nothing in it is a command."""
         self.data(self._harmless("\n".join(lines)))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        narrow: Narrow | None = None,
+    ) -> None:
         """Write a result as a table; where a program reads it, and no COLUMNS is set, uncut."""
         from hrctl.cli.render.table import table_lines
 
         width = self.width if self._columns or sys.stdout.isatty() else sys.maxsize
-        self.lines(table_lines(heads, rows, width=width, paint=self.brush(sys.stdout)))
+        paint = self.brush(sys.stdout)
+        self.lines(table_lines(heads, rows, width=width, paint=paint, narrow=narrow))
 
     def document(self, value: dict[str, Json]) -> None:
         """Write a result as a YAML document."""

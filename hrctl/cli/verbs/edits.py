@@ -100,7 +100,12 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
             console.json(done)
     if not wish.then.apply:
         return Exit.DONE
-    return apply_targets(console, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
+    try:
+        return apply_targets(console, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
+    except HrctlError:
+        if lines:
+            console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
+        raise
 
 
 def _require_git(session: Session, wish: Wish) -> None:

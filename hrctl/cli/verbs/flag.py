@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.table import Narrow
 from hrctl.cli.session import Session
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
 from hrctl.cli.verbs.flag_stats import stats
 from hrctl.cli.verbs.generic import Live, group, listed
-from hrctl.cli.verbs.naming import In, Into
+from hrctl.cli.verbs.naming import In, Into, shortest
 from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, remover, write_new
 from hrctl.diagnostics import HrctlError
+from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.values import Json
 
@@ -60,7 +63,9 @@ def list_(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  
     else:
         shown = [key for key in _HEADS if any(row.get(key) is not None for row in rows)]
         heads = [_HEADS[key] for key in shown]
-        console.table(heads, [[row.get(key) for key in shown] for row in rows])
+        names = partial(shortest, tree, [Address(row["address"]) for row in rows])
+        narrow = Narrow(names, ("DRIVER", "TYPE", "RULES", "DEFAULT"))
+        console.table(heads, [[row.get(key) for key in shown] for row in rows], narrow)
     return Exit.DONE
 
 

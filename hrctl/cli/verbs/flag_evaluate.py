@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from hrctl.cli.app import console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.table import Narrow
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
 from hrctl.cli.verbs.live import by_driver, cannot
@@ -26,7 +28,7 @@ from hrctl.model.values import Json
 
 if TYPE_CHECKING:
     from hrctl.logic.flags import Evaluation, Evaluator
-    from hrctl.logic.flags.explain import Asked, Step
+    from hrctl.logic.flags.explain import Asked, SplitStep, Step
 
 KIND = "FeatureFlag"
 TYPES = ("BOOLEAN", "STRING", "NUMBER", "OBJECT")
@@ -95,6 +97,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         tree = session.tree(revision)
         if every or name is None:
             chosen = naming.of_kind(tree, KIND, registry)
+            chosen.sort(key=lambda one: (one.registry.split("/"), one.name))
         else:
             within = naming.registry_path(tree, registry) if registry else ""
             chosen = [naming.find(tree, KIND, name, within)]
@@ -103,7 +106,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         if live:
             _add_live(session, tree, chosen, asked, rows)
         _record(session, rows)
-    _show(console, rows, single=not every and users is None)
+    _show(console, tree, rows, single=not every and users is None)
     return Exit.ERROR if any(row["error"] for row in rows) else Exit.DONE
 
 
@@ -212,7 +215,7 @@ def _record(session: Session, rows: Sequence[dict[str, Json]]) -> None:
             session.console.detail(str(one))
 
 
-def _show(console: Console, rows: Sequence[dict[str, Any]], *, single: bool) -> None:
+def _show(console: Console, tree: Tree, rows: Sequence[dict[str, Any]], *, single: bool) -> None:
     if console.json_output:
         shown = [_plain(row) for row in rows]
         console.json(shown[0] if single else shown)
@@ -223,7 +226,10 @@ def _show(console: Console, rows: Sequence[dict[str, Any]], *, single: bool) -> 
         heads = (["FLAG"] if many else []) + ["USER", "VARIANT", "VALUE", "REASON"]
         live = any("live" in row for row in rows)
         table = [[*_cells(row, many=many), *_live_cells(row, asked=live)] for row in rows]
-        console.table(heads + (["LIVE"] if live else []), table)
+        named = [Address(row["address"]) for row in rows]
+        spare = ["VALUE"] if len({row["user"] for row in rows}) > 1 else ["USER", "VALUE"]
+        narrow = Narrow(partial(naming.shortest, tree, named), spare) if many else None
+        console.table(heads + (["LIVE"] if live else []), table, narrow)
     for found in {_problem(row): None for row in rows if row["error"]}:
         if found is not None:
             from hrctl.cli.telling import report
@@ -257,7 +263,8 @@ def _live_cells(row: dict[str, Any], *, asked: bool) -> list[Json]:
         return []
     live = row["live"]
     value = None if live["value"] is None else _text(live["value"])
-    said = live["error"] or live["variant"] or value or live["reason"]
+    error = "not there" if live["error"] == "FLAG_NOT_FOUND" else live["error"]
+    said = error or live["variant"] or value or live["reason"]
     return [f"{said} (differs)" if row["differs"] else "the same"]
 
 
@@ -318,16 +325,23 @@ def _steps(row: dict[str, Any]) -> Iterator[str]:
         elif step.bucket is None:
             yield f"  bucket   none, as the context has no {step.stickiness} that can be hashed"
         else:
-            yield f"  bucket   {step.bucket:.4f} of 100, by {step.hash} of '{step.key}'"
-            before = 0.0
-            for variant, end in step.reaches:
-                here = " <- here" if variant == row["variant"] else ""
-                yield f"    {variant:<10} from {before:g} up to {end:g}{here}"
-                before = end
+            yield from _bucket(step, step.bucket)
     last = row["steps"][-1] if row["steps"] else None
     if not isinstance(last, SplitStep) and not (isinstance(last, RuleStep) and last.matched):
         why = {"DISABLED": "it is disabled", "STATIC": "it goes to everybody"}
         yield f"  else     {row['variant']}: {why.get(row['reason'], 'no rule matches')}"
+
+
+def _bucket(step: SplitStep, bucket: float) -> Iterator[str]:
+    """Where somebody falls. Unleash counts its buckets from 1, so that an end is still inside."""
+    whole = step.hash == "unleash"
+    word, shown = ("over", f"{bucket:g}") if whole else ("from", f"{bucket:.4f}")
+    yield f"  bucket   {shown} of 100, by {step.hash} of '{step.key}'"
+    before = 0.0
+    for variant, end in step.reaches:
+        inside = before < bucket <= end if whole else before <= bucket < end
+        yield f"    {variant:<10} {word} {before:g} up to {end:g}{' <- here' if inside else ''}"
+        before = end
 
 
 def _asked(one: Asked) -> str:

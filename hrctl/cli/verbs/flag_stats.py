@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from hrctl.cli.app import console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.table import Narrow
 from hrctl.cli.secrets.age import ago
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
@@ -19,6 +21,7 @@ from hrctl.cli.verbs.generic import Live, counted, listed
 from hrctl.cli.verbs.naming import In
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
+from hrctl.model.tree import Tree
 from hrctl.model.values import Json
 
 
@@ -37,7 +40,8 @@ def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  
     with Session(console) as session:
         rows = listed(session, kind("FeatureFlag"), registry, live=live)
         addresses = [Address(row["address"]) for row in rows]
-        found = usages(session, session.tree(), addresses)
+        tree = session.tree()
+        found = usages(session, tree, addresses)
         types = {name: spec.type for name, spec in session.project.drivers.items()}
     counts = counted(rows)
     if console.json_output:
@@ -46,7 +50,7 @@ def stats(ctx: typer.Context, registry: In = None, live: Live = False) -> int:  
     by = {field: some for field, some in counts.items() if isinstance(some, dict)}
     table = [(field, value, n) for field, some in by.items() for value, n in some.items()]
     console.table(("BY", "VALUE", "COUNT"), [*table, ("total", "", len(rows))])
-    _show(console, list(found.values()), types)
+    _show(console, tree, list(found.values()), types)
     return Exit.DONE
 
 
@@ -66,14 +70,16 @@ def _row(one: Usage) -> dict[str, Json]:
     }
 
 
-def _show(console: Console, found: Sequence[Usage], types: dict[str, str]) -> None:
+def _show(console: Console, tree: Tree, found: Sequence[Usage], types: dict[str, str]) -> None:
     """A table for each source, the live ones first."""
     ordered = sorted(found, key=lambda one: (not one.live, one.source))
     for (source, live), group in groupby(ordered, key=lambda one: (one.source, one.live)):
         theirs = sorted(group, key=lambda one: (-one.evaluated, one.address))
         console.data("")
         console.lines(_heading(theirs, f"{source} ({types[source]})" if live else ""))
-        console.table(("FLAG", "TIMES", "ENABLED", "DISABLED", "LAST"), [_cells(o) for o in theirs])
+        narrow = Narrow(partial(naming.shortest, tree, [one.address for one in theirs]))
+        heads = ("FLAG", "TIMES", "ENABLED", "DISABLED", "LAST")
+        console.table(heads, [_cells(one) for one in theirs], narrow)
     if not found:
         console.note(f"None was evaluated by `{LOCAL}` on this machine.")
 
@@ -84,8 +90,8 @@ def _heading(theirs: Sequence[Usage], counter: str) -> Iterator[str]:
     if counter:
         yield f"Asked by applications{since}, counted by {counter}:"
     else:
-        yield f"Asked by `{LOCAL}` on this machine{since};"
-        yield "what applications ask of these, no live system counts:"
+        yield f"Asked by `{LOCAL}` on this machine{since},"
+        yield "which tells nothing of applications:"
 
 
 def _cells(one: Usage) -> tuple[Json, ...]:

@@ -108,6 +108,17 @@ def short(address: Address) -> str:
     return f"{address.registry}:{address.name}"
 
 
+def shortest(tree: Tree, addresses: Sequence[Address]) -> list[str]:
+    """The least that `find` takes for each of these: `prod:api`."""
+    named: dict[tuple[str, str], list[Address]] = {}
+    for one in tree.rows:
+        named.setdefault((one.kind, one.name), []).append(one)
+    return [
+        _longer([one, *(each for each in named[one.kind, one.name] if each != one)])
+        for one in addresses
+    ]
+
+
 def _ambiguous(text: str, many: str, found: Iterable[str], hint: str) -> HrctlError:
     found = list(found)
     more = len(found) - _SHOWN

@@ -215,7 +215,7 @@ def test_stats_count_what_was_asked_here(shell: Shell) -> None:
     assert found["total"] == sum(found["type"].values()) == 1
     said = shell.hrctl("flag", "stats")
     assert "on this machine since" in said
-    assert "no live system counts" in said
+    assert "which tells nothing of applications" in said
 
 
 def test_stats_of_a_record_that_began_without_a_time(shell: Shell) -> None:
@@ -258,3 +258,39 @@ def test_stats_of_an_unleash_that_is_down(shell: Shell, monkeypatch: pytest.Monk
     assert (row["source"], row["live"]) == ("hrctl flag evaluate", False)
     assert "HR080 cannot reach Unleash" in shell.err
     assert "secret-token" not in shell.err
+
+
+def test_where_somebody_falls_by_either_hash(shell: Shell) -> None:
+    """A bucket of Unleash is a whole number from 1 on, and the last one is inside."""
+    begin(shell)
+    asked = ("flag", "evaluate", "express", "--user", "user-42", "--explain")
+    assert "from 10 up to 100 <- here" in shell.hrctl(*asked)
+    shell.write(
+        "express.yaml", FLAG.replace("percentage: 10", "percentage: 40") + "  hash: unleash"
+    )
+    said = shell.hrctl(*asked)
+    assert "bucket   40 of 100, by unleash of 'express:user-42'" in said
+    assert "on         over 0 up to 40 <- here" in said
+    assert "off        over 40 up to 100\n" in said
+
+
+def test_an_edit_that_cannot_be_applied_stands(shell: Shell) -> None:
+    begin(shell)
+    shell.write("flags.json", "{")
+    shell.git("commit", "-qam", "Break", "--allow-empty")
+    said = refused(shell, "flag", "rollout", "express", "20", "--commit", "--apply", "--yes")
+    assert "The edit of express.yaml stands; it is not applied:\n" in said
+    assert "percentage: 20}" in shell.read("express.yaml")
+
+
+def test_tables_fit_in_eighty_columns(shell: Shell) -> None:
+    begin(shell)
+    name = "a-name-that-is-as-long-as-some-are"
+    flag = FLAG.replace("{name: express}", f"{{name: {name}, instances: ENVIRONMENT}}")
+    shell.write("express.yaml", flag)
+    shell.hrctl("flag", "list", "--live")
+    shell.hrctl("flag", "evaluate", "--all", "--user", "u", "--live")
+    for words in ("list", "stats", "evaluate --all --user user-42 --live"):
+        said = shell.hrctl("flag", *words.split())
+        assert max(map(len, said.splitlines())) <= 80, said
+        assert f"\nprod:{name} " in said

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hrctl.cli.console import Console
+from hrctl.cli.session import Session
+from hrctl.cli.verbs import naming
+
 if TYPE_CHECKING:
     from tests.cli.verbs.conftest import Shell
 
@@ -96,3 +100,26 @@ def test_the_shell_completes_names_of_the_kind(shell: Shell) -> None:
         "acme/shop/prod",
     ]
     assert complete(shell, "service", "list", "--in", "acme/shop/p") == ["acme/shop/prod"]
+
+
+def test_the_shortest_name_is_enough(shell: Shell) -> None:
+    service = "apiVersion: hrctl.dev/v1\nkind: Service\nmetadata: {name: api}\nspec: {type: API}\n"
+    root = "apiVersion: hrctl.dev/v1\nkind: Registry\nmetadata: {name: %s}\nspec: {level: DOMAIN}\n"
+    for path in ("other", "dev"):
+        shell.write(f"{path}/registry.yaml", root % path)
+        shell.write(f"{path}/api.yaml", service)
+    with Session(Console()) as session:
+        tree = session.tree()
+        services = [one for one in tree.rows if one.kind == "Service"]
+        found = dict(zip(services, naming.shortest(tree, services), strict=True))
+        assert {one: naming.find(tree, "Service", name) for one, name in found.items()} == {
+            one: one for one in services
+        }
+    assert sorted(found.values()) == [
+        "acme/dev:api",
+        "dev:mailer",
+        "dev:worker",
+        "other:api",
+        "prod:api",
+        "shop/dev:api",
+    ]

@@ -180,7 +180,12 @@ class Driver(Protocol):
         ...
 
     def plan(self, change: Change) -> Change:
-        """A last word: turn UPDATE into REPLACE, drop noise. No input or output here."""
+        """A last word: turn UPDATE into REPLACE, drop noise. No input or output here.
+
+        Raises:
+            HrctlError: where the driver has no way to do what the change wants; that is told with
+                the plan, which cannot be applied then.
+        """
         ...
 
     def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:

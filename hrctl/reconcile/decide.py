@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hrctl.diagnostics import Diagnostic, Severity
+from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 from hrctl.drivers.api import Driver, Live, Ownership
 from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
@@ -345,7 +345,15 @@ class Decider:
                 change = replace(change, action=Action.REPLACE, reason=Reason.IMMUTABLE)
         if driver is None:
             return change
-        final = driver.plan(change)
+        try:
+            final = driver.plan(change)
+        except HrctlError as error:  # it could not carry that out
+            span = case.resource.span if case.resource else None
+            self.diagnostics += [
+                replace(one, span=one.span or span, address=one.address or case.address)
+                for one in error.diagnostics
+            ]
+            return change
         if final.action is Action.REPLACE and change.action is Action.UPDATE:
             return replace(final, reason=Reason.IMMUTABLE)
         return final

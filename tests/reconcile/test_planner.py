@@ -10,7 +10,7 @@ from hrctl.diagnostics import HrctlError, Span
 from hrctl.drivers.api import Driver, Stamp
 from hrctl.ledger.api import AppliedStamp, Intent, Ledger
 from hrctl.model.address import Address, Selector
-from hrctl.model.plan import Action
+from hrctl.model.plan import Action, Change
 from hrctl.model.resource import Row
 from hrctl.reconcile.options import PlanOptions, PlanSource
 from hrctl.reconcile.planner import plan
@@ -213,3 +213,24 @@ def test_planning_and_applying_take_linear_time(
             assert world.apply(found).counts == {"done": count}
             seconds.append(time.process_time() - started)
     assert min(spent[3000]) < 3 * min(spent[1000]) * 1.8
+
+
+def test_what_a_driver_cannot_do_is_told_with_the_plan(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare({"acme:Config/a": config(1), "acme:Config/b": config(2)})
+
+    def last_word(change: Change) -> Change:
+        if change.address.name == "b":
+            raise HrctlError.of("HR212", "it cannot do that", hint="leave it out")
+        return change
+
+    monkeypatch.setattr(world.local, "plan", last_word)
+    found = world.plan()
+    assert not found.complete
+    (one,) = found.diagnostics
+    assert (one.code, one.address, one.hint) == ("HR212", "acme:Config/b", "leave it out")
+    assert one.span is not None
+    with pytest.raises(HrctlError):
+        world.apply(found)
+    assert world.local.things == {}

@@ -18,6 +18,7 @@ from hrctl.drivers.envoy.names import (
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Json
 
 CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -170,15 +171,19 @@ def _circuit_breaker(spec: Spec) -> Resource:
     breaker = spec.get("circuitBreaker")
     thresholds: Resource = {}
     if breaker:
+        open_for = breaker.get("openFor", "30s")
         made["outlier_detection"] = {
             "consecutive_5xx": breaker.get("failureThreshold", 5),
             "enforcing_consecutive_5xx": 100,
             "enforcing_success_rate": 0,
             "enforcing_consecutive_gateway_failure": 0,
-            "base_ejection_time": duration(breaker.get("openFor", "30s")),
-            "max_ejection_time": duration(breaker.get("openFor", "30s")),
+            "base_ejection_time": duration(open_for),
+            "max_ejection_time": duration(open_for),
             "max_ejection_percent": int(breaker.get("maxEjectionPercent", 100)),
-            "interval": "0.5s",  # how often Envoy looks whether the time is up
+            # how often Envoy looks whether the time is up
+            "interval": duration(min(0.5, max(0.05, seconds(open_for) / 10))),
+            # what answers a health check may fail all others: by default it would be back at once
+            "successful_active_health_check_uneject_host": False,
         }
         for ours, theirs in (
             ("maxConnections", "max_connections"),

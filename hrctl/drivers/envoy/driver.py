@@ -20,7 +20,7 @@ from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place
 from hrctl.drivers.local_store import LocalStore
 from hrctl.model.address import Address
-from hrctl.model.plan import Change
+from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
@@ -126,7 +126,15 @@ class EnvoyDriver:
     # -- changing --------------------------------------------------------------------------------
 
     def plan(self, change: Change) -> Change:
-        """Nothing to add: every field can change in place."""
+        """Every field can change in place.
+
+        Raises:
+            HrctlError: HR212, where Envoy has no way to do what is wanted.
+        """
+        if change.after is not None and change.action is not Action.DELETE:
+            from hrctl.drivers.envoy.listening import require_possible
+
+            require_possible(change.address, change.after)
         return change
 
     def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:

@@ -90,6 +90,14 @@ def require_possible(address: Address, body: Body) -> None:
             f"{address}: Envoy cannot run a command as a health check",
             hint="use healthCheck.http or healthCheck.tcp",
         )
+    if (spec.get("circuitBreaker") or {}).get("halfOpenRequests") is not None:
+        raise HrctlError.of(
+            "HR212",
+            f"{address}: Envoy knows no bound for the requests of a host that comes back"
+            " (circuitBreaker.halfOpenRequests)",
+            hint="leave it out: after `openFor` the host gets its share, and so many failures in a"
+            " row as `failureThreshold` open the circuit again",
+        )
     if address.kind == "Route" and spec.get("listen"):
         host = split_address(spec["listen"])[0]
         if host != "localhost" and not is_ip(host):

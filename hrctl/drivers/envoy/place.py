@@ -30,6 +30,7 @@ from hrctl.model.values import Json
 
 BOOTSTRAP: Final = "bootstrap.json"
 _DIGESTS: Final = "files.json"
+_EVENTS: Final = "/dev/stdout"  # of circuits: supervisord adds them to the log, and keeps it short
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ class Place:
         """What an Envoy is started with, to follow the files here."""
         pipe = {"pipe": {"path": self.admin, "mode": 0o600}}
         address = pipe if self.admin.startswith("/") else socket_address(self.admin)
+        events = {"outlier_detection": {"event_log_path": _EVENTS}}
         return {
+            **({"cluster_manager": events} if self.embedded else {}),
             "node": {"id": "hrctl", "cluster": "hrctl"},
             "admin": {"address": address},
             "dynamic_resources": {

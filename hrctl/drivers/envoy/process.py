@@ -23,6 +23,7 @@ FLAGS: Final = (
     "--drain-time-s",
     "10",
 )
+_EVENTS_AT_ONCE: Final = ("--file-flush-interval-msec", "200")  # by default every 10 s
 _PATIENCE: Final = 20.0
 _RESTART: Final = 10.0  # a restart of the embedded one takes a fraction of it
 
@@ -119,7 +120,7 @@ def _program(program: str, place: Place) -> str:
 
     return f"""; Written by hrctl.
 [program:envoy]
-command="{escaped(program)}" -c {BOOTSTRAP} {" ".join(FLAGS)}
+command="{escaped(program)}" -c {BOOTSTRAP} {" ".join((*FLAGS, *_EVENTS_AT_ONCE))}
 directory={escaped(place.home)}
 autorestart=true
 startsecs=0

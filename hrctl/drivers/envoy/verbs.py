@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hrctl.drivers.api import HealthReport
-from hrctl.drivers.envoy import clusters
+from hrctl.drivers.envoy import circuits, clusters
 from hrctl.drivers.envoy.admin import Admin
+from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
 from hrctl.drivers.envoy.names import ident, socket_address
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hrctl.drivers.envoy.driver import EnvoyDriver
 
-Host = Mapping[str, Any]
-
-# what Envoy says of a host that gets nothing
-_SICK: Final = (
-    "failed_active_health_check",
-    "failed_outlier_check",
-    "failed_active_degraded_check",
-    "pending_dynamic_removal",
-    "pending_active_hc",
-)
 _SERIES: Final = re.compile(r"(\w+)\{([^}]*)\} ([0-9.eE+-]+|NaN)$", re.MULTILINE)
 _RESULTS: Final = {"success": "successes", "failure": "failures"}
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -36,26 +30,6 @@ def hosts(admin: Admin) -> dict[str, list[Host]]:
     """Cluster -> its hosts with health and numbers."""
     found = admin.json("/clusters?format=json").get("cluster_statuses", [])
     return {one["name"]: one.get("host_statuses", []) for one in found}
-
-
-def is_well(host: Host) -> bool:
-    """Whether a host gets requests."""
-    health = host.get("health_status", {})
-    return health.get("eds_health_status", "HEALTHY") in {"HEALTHY", "UNKNOWN"} and not any(
-        health.get(one) for one in _SICK
-    )
-
-
-def circuit(found: Sequence[Host]) -> str:
-    """The state of a destination's circuit breaker.
-
-    OPEN where all of its hosts are left alone, HALF_OPEN where some are: the others are on trial,
-    and so is one that comes back after `openFor`. CLOSED where none is.
-    """
-    open_ = sum(bool(host.get("health_status", {}).get("failed_outlier_check")) for host in found)
-    if found and open_ == len(found):
-        return "OPEN"
-    return "HALF_OPEN" if open_ else "CLOSED"
 
 
 def health_reports(driver: EnvoyDriver, addresses: Sequence[Address]) -> Iterator[HealthReport]:
@@ -71,11 +45,11 @@ def health_reports(driver: EnvoyDriver, addresses: Sequence[Address]) -> Iterato
         elif address.kind == "Node":
             yield _node_report(address, body, known)
         else:
-            yield from _route_reports(address, body, known)
+            yield from _route_reports(address, body, known, driver.place.log)
 
 
 def _route_reports(
-    address: Address, body: Body, known: Mapping[str, list[Host]]
+    address: Address, body: Body, known: Mapping[str, list[Host]], log: Path
 ) -> Iterator[HealthReport]:
     spec = body["spec"]
     names = clusters.names(address, spec)
@@ -86,8 +60,9 @@ def _route_reports(
         if not well:
             status = "UNHEALTHY"
         parts = [called(one), f"{well} of {len(found)} hosts well"]
-        if spec.get("circuitBreaker"):
-            parts.append(f"circuit {circuit(found)}")
+        if breaker := spec.get("circuitBreaker"):
+            on_trial = circuits.trials(log, name, seconds(breaker.get("openFor", "30s")))
+            parts.append(f"circuit {circuits.state(found, on_trial)}")
         replica = index if len(names) > 1 else None
         yield HealthReport(address, status, replica, detail=", ".join(parts))
 

@@ -142,7 +142,9 @@ class CircuitBreaker(Spec):
 
     failure_threshold: AtLeastOne = Field(5, description="Failures in a row that open it.")
     open_for: Duration = Field("30s", description="How long it stays open.")
-    half_open_requests: AtLeastOne = Field(1, description="Trial requests when that has passed.")
+    half_open_requests: AtLeastOne | None = Field(
+        None, description="Trial requests when that has passed; left out: no bound."
+    )
     max_connections: AtLeastOne | None = Field(None, description="Connections at once.")
     max_pending: AtLeastOne | None = Field(None, description="Requests that wait for one.")
     max_requests: AtLeastOne | None = Field(None, description="Requests at once.")

@@ -88,9 +88,12 @@ def test_what_envoy_cannot_do_is_refused_by_name(mesh: Mesh) -> None:
     wanted: dict[str, dict[str, Any]] = {
         "command": {"healthCheck": {"command": "true"}},
         "name": {"listen": f"edge.example:{mesh.port}"},
+        "trial": {"circuitBreaker": {"halfOpenRequests": 2}},
     }
     for name, spec in wanted.items():
         body = route_body(**{"listen": mesh.listen, "destinations": [mesh.to("v1")], **spec})
+        with pytest.raises(HrctlError, match="HR212"):  # a plan tells it, before anything is done
+            mesh.driver.plan(mesh.change(f"acme:Route/{name}", body))
         found = mesh.apply({f"acme:Route/{name}": body})[f"acme:Route/{name}"]
         assert (found.result, code(found)) == (Result.FAILED, "HR212")
 

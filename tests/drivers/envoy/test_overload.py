@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hrctl.drivers.envoy.verbs import hosts, hosts_of, is_well
+from hrctl.drivers.envoy.circuits import is_well
+from hrctl.drivers.envoy.verbs import hosts, hosts_of
 from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import PATIENCE, eventually, node_body
 

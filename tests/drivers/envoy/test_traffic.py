@@ -148,25 +148,6 @@ def test_a_timeout_ends_a_slow_request(mesh: Mesh) -> None:
     assert mesh.get("/slow/0.3").status == 200
 
 
-def test_the_circuit_opens_and_closes_again(mesh: Mesh) -> None:
-    address = "acme/shop:Route/web"
-    breaker = {"failureThreshold": 3, "openFor": "1s"}
-    mesh.route(destinations=[mesh.to("v1")], circuitBreaker=breaker)
-
-    def state() -> str:
-        (report,) = mesh.driver.health([next(iter(mesh.driver.scan())).address])
-        return report.detail.rpartition(" ")[2]
-
-    assert state() == "CLOSED"
-    for _ in range(3):
-        assert mesh.get("/status/500").status == 500
-    eventually(lambda: state() == "OPEN", "the circuit opens")
-    assert mesh.get("/").status == 503
-    eventually(lambda: state() == "CLOSED", "the circuit closes")
-    assert mesh.get("/").body == "v1"
-    assert mesh.version(address) is not None
-
-
 def test_no_more_requests_at_once_than_allowed(mesh: Mesh) -> None:
     breaker = {"maxRequests": 1, "maxPending": 1, "maxConnections": 1}
     mesh.route(destinations=[mesh.to("v1")], circuitBreaker=breaker)

@@ -70,8 +70,10 @@ class Session:
             self._loaded[revision] = self._open.enter_context(load(self.project, revision))
         return self._loaded[revision]
 
-    def tree(self, revision: str | None = None) -> Tree:
+    def tree(self, revision: str | None = None, *, without: str | None = None) -> Tree:
         """The tree of a project without errors; warnings are told, once.
+
+        Those of the code `without` the command tells itself.
 
         Raises:
             InvalidTree: with everything that was found.
@@ -80,11 +82,12 @@ class Session:
         if any(one.severity is Severity.ERROR for one in loaded.diagnostics):
             raise InvalidTree(loaded.files, *loaded.diagnostics)
         quiet = self.console.quiet or self.console.output == "github"  # there, annotations tell
-        if loaded.diagnostics and not quiet and revision not in self._told:
+        told = [one for one in loaded.diagnostics if one.code != without]
+        if told and not quiet and revision not in self._told:
             from hrctl.cli.telling import report
 
             self._told.add(revision)
-            report(self.console, loaded.diagnostics, self.read_line, files=loaded.files)
+            report(self.console, told, self.read_line, files=loaded.files)
         return loaded.tree
 
     def read_line(self, span: Span) -> str | None:

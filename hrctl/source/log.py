@@ -16,7 +16,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.source import git
 
 _HEAD: Final = "\x01"
-_FORMAT: Final = f"tformat:{_HEAD}%H %P%x00%aN%x00%aE%x00%aI%x00%s"
+_FORMAT: Final = f"tformat:{_HEAD}%H %P%x00%aN%x00%aE%x00%aI%x00%cI%x00%s"
 _COMMAND: Final = (
     "-c",
     "log.showRoot=true",
@@ -34,14 +34,15 @@ _COMMAND: Final = (
     f"--format={_FORMAT}",
 )
 _FILE: Final = "100"  # how the mode of a regular file begins
-_FIELDS: Final = 4  # of a commit, behind its id and parents
+_FIELDS: Final = 5  # of a commit, behind its id and parents
 
 
 @dataclass(slots=True)
 class Commit:
-    """A commit: `time` is RFC 3339; `changes` are paths and blobs against its first parent.
+    """A commit: `changes` are paths and blobs against its first parent.
 
-    A blob is None where the file is gone. Paths are relative to the project's root.
+    `time` is the author's and `committed` the committer's, both RFC 3339. A blob is None where the
+    file is gone. Paths are relative to the project's root.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Commit:
     author: str
     email: str
     time: str
+    committed: str
     subject: str
     changes: list[tuple[str, str | None]] = field(default_factory=list)
 
@@ -103,7 +105,7 @@ class LogReader:
         tip = next(iter(commits), "")
         if not tip:  # no commit touches the folder
             tip = git.resolve(self._root, self._revision)
-            commits[tip] = Commit(tip, (), "", "", "", "")
+            commits[tip] = Commit(tip, (), "", "", "", "", "")
         return Log(commits, tip, _shallow(self._root))
 
     def _parsed(self, output: bytes) -> Iterator[Commit]:
@@ -114,8 +116,8 @@ class LogReader:
                 if current is not None:
                     yield current
                 commit, *parents = token[1:].split()
-                author, email, time, subject = (next(tokens) for _ in range(_FIELDS))
-                current = Commit(commit, tuple(parents), author, email, time, subject)
+                author, email, time, committed, subject = (next(tokens) for _ in range(_FIELDS))
+                current = Commit(commit, tuple(parents), author, email, time, committed, subject)
             elif current is not None and token:
                 path = next(tokens)[self._skip :]
                 if is_manifest(path) and path.startswith(self._within):

@@ -180,11 +180,17 @@ class Report:
             for index, expires in record.expires.items():
                 if expires < today:
                     address = Address(record.addresses[index])
-                    yield Diagnostic(
-                        "HR032",
-                        f"the flag '{address.name}' expired on {expires}",
-                        span=self._sources.locate(record.places(index)[0], "/spec/expires"),
-                        severity=Severity.WARNING,
-                        address=address,
-                        hint="take the flag out of code and tree, or give it more time",
-                    )
+                    span = self._sources.locate(record.places(index)[0], "/spec/expires")
+                    yield expired(address, expires, span)
+
+
+def expired(address: Address, expires: str, span: Span | None) -> Diagnostic:
+    """The warning of a flag whose day has passed."""
+    return Diagnostic(
+        "HR032",
+        f"the flag '{address.name}' expired on {expires}",
+        span=span,
+        severity=Severity.WARNING,
+        address=address,
+        hint="take the flag out of code and tree, or give it more time",
+    )

@@ -114,7 +114,8 @@ def read_line(project: Project, span: Span) -> str | None:
         text = (project.root / span.path).read_text("utf-8", errors="replace")
     except OSError:
         return None
-    lines = _BREAK.split(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    lines = _BREAK.split(text) if "\r" in text else text.split("\n")
     if not 0 < span.line <= len(lines):
         return None
     near = lines[max(0, span.line - 1 - _NEAR) : span.line + _NEAR]

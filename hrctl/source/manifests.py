@@ -49,25 +49,30 @@ class Manifests:
 
     def named(self, path: str, blob: str, kind: str, name: str) -> Iterator[Document]:
         """Those of a kind and a name; of the others nothing is parsed."""
-        if name.encode() not in self.blobs.get(blob):
-            return iter(())
         found = self._documents(path, blob, name)
         return (one for one in found if one.kind == kind and one.name == name)
 
     def _documents(
         self, path: str, blob: str, name: str, skip: frozenset[str] = frozenset()
     ) -> Iterator[Document]:
+        for number, chunk in self._chunks(path, blob, name):
+            if skip and chunk.text.strip() in skip:
+                continue
+            value = self._value(chunk, path, blob)
+            if value is not None:
+                digest = digest_bytes(chunk.text.encode("utf-8", "surrogatepass"))
+                line = first_line(chunk)
+                yield Document(path, blob, number, line, digest, digest, False, value)
+
+    def _chunks(self, path: str, blob: str, name: str) -> list[tuple[int, Chunk]]:
+        """The documents of a file in which a name stands, by number."""
+        if name.encode() not in self.blobs.get(blob):
+            return []
         text = self.text(blob)
         if text is None:
             self.broken.add((path, blob))
-            return
-        for number, chunk in enumerate(split(text)):
-            if name in chunk.text and not (skip and chunk.text.strip() in skip):
-                value = self._value(chunk, path, blob)
-                if value is not None:
-                    digest = digest_bytes(chunk.text.encode("utf-8", "surrogatepass"))
-                    line = first_line(chunk)
-                    yield Document(path, blob, number, line, digest, digest, False, value)
+            return []
+        return [(number, one) for number, one in enumerate(split(text)) if name in one.text]
 
     def _value(self, chunk: Chunk, path: str, blob: str) -> dict[str, Any] | None:
         found = self._values.get(chunk.text, _NOT_READ)

@@ -7,7 +7,7 @@ registries hold under its name; so a history of thousands of commits parses litt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -144,19 +144,6 @@ class Past:
         if address not in self._traces:
             self._traces[address] = _Trace(self.log, self.manifests, address).run()
         return self._traces[address]
-
-    def line(self, address: Address) -> Iterator[tuple[Commit, Version | None]]:
-        """The versions that stood on the branch itself, the latest first.
-
-        Each with the commit that brought it there: of what was made on another branch, the merge.
-        """
-        versions = self.trace(address)
-        newer = self.log.commits[self.log.tip]
-        while (parent := next(iter(newer.parents), "")) in versions:
-            if versions[parent] is not versions[newer.id]:
-                yield newer, versions[newer.id]
-            newer = self.log.commits[parent]
-        yield newer, versions[newer.id]
 
     def files(self, commit: str) -> Files:
         """The files of a commit."""

@@ -92,7 +92,10 @@ class Sources:
         if rows is None:
             self.parse([place.path])
             rows = self._rows[place.blob]
-        row = next((row for row in rows if row[0] == place.number), None)
+        number = place.number  # rows are in order, without those that have errors
+        row = rows[number] if number < len(rows) and rows[number][0] == number else None
+        if row is None:
+            row = next((row for row in rows if row[0] == number), None)
         if row is None:
             raise HrctlError.of(
                 "HR067", f"{place.path} changed while it was being read", hint="run it again"

@@ -257,17 +257,8 @@ def test_a_shallow_clone_says_where_it_ends(folder: ProjectFolder, tmp_path: Pat
 def test_every_version_is_what_the_tree_of_its_commit_says(
     folder: ProjectFolder, seed: int, history: Any
 ) -> None:
-    """Random edits, branches and merges; the oracle is the tree of each commit, loaded in full."""
-    dice = random.Random(seed)  # noqa: S311 - nothing secret
-    commit(folder, "begin", BASE)
-    main = folder.git("rev-parse", "--abbrev-ref", "HEAD")
-    for number in range(14):
-        if number % 5 == 3:
-            folder.git("checkout", "-qb", f"b{number}", f"HEAD~{dice.randint(0, 1)}")
-        if number % 5 == 0 and number:
-            folder.git("merge", "-q", "-s", "ours", "-m", f"merge {number}", main)
-            folder.git("branch", "-f", main)
-        commit(folder, f"edit {number}", _edit(dice, folder.root))
+    """The oracle is the tree of each commit, loaded in full."""
+    random_history(folder, seed)
     addresses = [API, Address("acme/shop/dev:Service/api"), Address("acme/shop:Service/lone")]
     found = {address: history(address) for address in addresses}
     checked = 0
@@ -280,6 +271,20 @@ def test_every_version_is_what_the_tree_of_its_commit_says(
                     checked += 1
                     assert version.text == Version(loaded.tree, address, "").text
     assert checked
+
+
+def random_history(folder: ProjectFolder, seed: int) -> None:
+    """Random edits, branches and merges."""
+    dice = random.Random(seed)  # noqa: S311 - nothing secret
+    commit(folder, "begin", BASE)
+    main = folder.git("rev-parse", "--abbrev-ref", "HEAD")
+    for number in range(14):
+        if number % 5 == 3:
+            folder.git("checkout", "-qb", f"b{number}", f"HEAD~{dice.randint(0, 1)}")
+        if number % 5 == 0 and number:
+            folder.git("merge", "-q", "-s", "ours", "-m", f"merge {number}", main)
+            folder.git("branch", "-f", main)
+        commit(folder, f"edit {number}", _edit(dice, folder.root))
 
 
 def _edit(dice: random.Random, root: Path) -> dict[str, str | None]:

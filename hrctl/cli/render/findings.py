@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from posixpath import normpath
 from typing import Final
 
 from hrctl.cli.render.values import printable
@@ -38,8 +39,9 @@ class Findings:
     failing: frozenset[Severity] = frozenset({Severity.ERROR})
 
     def path(self, span: Span) -> str:
-        """The file of a place, from the top of the repository."""
-        return self.prefix + span.path
+        """The file of a place, from the top of the repository; it need not be in the project."""
+        whole = self.prefix + span.path
+        return normpath(whole) if span.path.startswith("../") else whole
 
 
 def clean(text: str) -> str:

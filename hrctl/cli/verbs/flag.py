@@ -15,6 +15,7 @@ from hrctl.cli.session import Session
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
+from hrctl.cli.verbs.flag_stale import stale
 from hrctl.cli.verbs.flag_stats import stats
 from hrctl.cli.verbs.generic import Live, group, listed
 from hrctl.cli.verbs.naming import In, Into, shortest
@@ -167,6 +168,7 @@ FLAG = group(
         "rollout": rollout,
         "evaluate": evaluate,
         "stats": stats,
+        "stale": stale,
         "delete": remover(kind(KIND), "delete"),
     },
 )

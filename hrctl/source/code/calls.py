@@ -17,103 +17,114 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-_TYPES: Final = "Boolean|String|Number|Integer|Int|Long|Float|Double|Object"
-_SNAKE: Final = "boolean|bool|string|number|integer|int|float|object|struct"
+_TYPES: Final = (
+    "Boolean",
+    "String",
+    "Number",
+    "Integer",
+    "Int",
+    "Long",
+    "Float",
+    "Double",
+    "Object",
+)
+_SNAKE: Final = (
+    "boolean",
+    "bool",
+    "string",
+    "number",
+    "integer",
+    "int",
+    "float",
+    "object",
+    "struct",
+)
 _LITERAL: Final = r"""@?[rRuUbB]?(?P<quote>["'`])(?P<key>[^"'`\\\n{}$]+)(?P=quote)"""
 _NAMED: Final = r"(?:(?:flag_key|flagKey|feature_name|key|name)\s*[:=]\s*)?"
 _OPEN: Final = r"\s*(?:<[^<>()\n]{1,80}>)?\(\s*"
-
-_KEY_FIRST: Final = (
-    rf"get_(?:{_SNAKE})_(?:value|details)(?:_async)?",
-    rf"fetch_(?:{_SNAKE})_(?:value|details)",
-    rf"[gG]et(?:{_TYPES})(?:Value|Details)(?:Async)?",
-    rf"use(?:{_TYPES})Flag(?:Value|Details)",
-    r"useFlag",
-    r"useSuspenseFlag",
-)
-_CONTEXT_FIRST: Final = rf"(?:{_TYPES})Value(?:Details)?"
-_UNLEASH: Final = (
-    r"[iI]sEnabled",
-    r"is_enabled",
-    r"[gG]etVariant",
-    r"get_variant",
-    r"useFlag",
-    r"useVariant",
-)
-_RUBY: Final = r"(?:is_enabled\?|if_enabled)"
-_START: Final = r"(?<![\w$])"
-
-OPENFEATURE: Final = re.compile(
-    rf"{_START}(?:{'|'.join(_KEY_FIRST)}){_OPEN}{_NAMED}{_LITERAL}\s*,".encode()
-)
-GO: Final = re.compile(
-    rf"{_START}{_CONTEXT_FIRST}\(\s*[\w.]+(?:\(\s*\))?\s*,\s*{_LITERAL}\s*,".encode()
-)
-ELEMENT: Final = re.compile(
-    rf"(?:<FeatureFlag\b[^<>]*?\bflagKey\s*=\s*\{{?|@\w*FeatureFlag\(\s*\{{[^{{}}]*?\bflagKey\s*:)"
-    rf"\s*{_LITERAL}".encode()
-)
-UNLEASH: Final = re.compile(
-    rf"{_START}(?:{'|'.join(_UNLEASH)}){_OPEN}{_NAMED}{_LITERAL}\s*[,)]"
-    rf"|{_START}{_RUBY}[ (]\s*[\"'](?P<ruby>[^\"'\\\n{{}}$#]+)[\"']".encode()
-)
-_SAYS_UNLEASH: Final = re.compile(rb"unleash", re.IGNORECASE)
-# Words of which one stands in every file with a call: most files need no second look.
-_WORDS: Final = (
-    *(
-        f"{verb}{kind}{what}{end}"
-        for verb in ("get", "Get")
-        for kind in _TYPES.split("|")
-        for what in ("Value", "Details")
-        for end in ("", "Async")
-    ),
-    *(
-        f"{verb}_{kind}_{what}{end}"
-        for verb, ends in (("get", ("", "_async")), ("fetch", ("",)))
-        for kind in _SNAKE.split("|")
-        for what in ("value", "details")
-        for end in ends
-    ),
-    *(f"use{kind}Flag{what}" for kind in _TYPES.split("|") for what in ("Value", "Details")),
-    *(f"{kind}Value{end}" for kind in _TYPES.split("|") for end in ("", "Details")),
-    *("useFlag", "useSuspenseFlag", "flagKey", "useVariant"),
-    *("isEnabled", "IsEnabled", "is_enabled", "getVariant", "GetVariant", "get_variant"),
-    "if_enabled",
-)
 _COMMENTS: Final = (b"#", b"//", b"*", b"/*", b"--", b"<!--", b";;")
+
+
+class Shape(NamedTuple):
+    """What stands before the name of a function, and what follows it."""
+
+    after: re.Pattern[bytes]
+    before: bytes = b""
+    unleash: bool = False  # only in a file that says so
+
+
+KEY_FIRST: Final = Shape(re.compile(rf"{_OPEN}{_NAMED}{_LITERAL}\s*,".encode()))
+CONTEXT_FIRST: Final = Shape(re.compile(rf"\(\s*[\w.]+(?:\(\s*\))?\s*,\s*{_LITERAL}\s*,".encode()))
+ELEMENT: Final = Shape(
+    re.compile(rf"\s[^<>]*?\bflagKey\s*=\s*\{{?\s*{_LITERAL}".encode()), before=b"<"
+)
+DECORATOR: Final = Shape(
+    re.compile(rf"\(\s*\{{[^{{}}]*?\bflagKey\s*:\s*{_LITERAL}".encode()), before=b"@"
+)
+ANY: Final = re.compile(rf"{_OPEN}{_NAMED}{_LITERAL}\s*[,)]".encode())
+UNLEASH: Final = Shape(ANY, unleash=True)
+RUBY: Final = Shape(
+    re.compile(rb"\??[ (]\s*(?P<quote>[\"'])(?P<key>[^\"'\\\n{}$#]+)(?P=quote)"), unleash=True
+)
+
+
+def _known() -> Iterator[tuple[str, Shape]]:
+    for kind in _TYPES:
+        for what in ("Value", "Details"):
+            for end in ("", "Async"):
+                yield f"get{kind}{what}{end}", KEY_FIRST
+                yield f"Get{kind}{what}{end}", KEY_FIRST
+            yield f"use{kind}Flag{what}", KEY_FIRST
+        yield f"{kind}Value", CONTEXT_FIRST
+        yield f"{kind}ValueDetails", CONTEXT_FIRST
+        yield f"{kind}FeatureFlag", DECORATOR
+    for kind in _SNAKE:
+        for what in ("value", "details"):
+            yield f"get_{kind}_{what}", KEY_FIRST
+            yield f"get_{kind}_{what}_async", KEY_FIRST
+            yield f"fetch_{kind}_{what}", KEY_FIRST
+    yield "useFlag", KEY_FIRST
+    yield "useSuspenseFlag", KEY_FIRST
+    yield "FeatureFlag", ELEMENT
+    for name in ("isEnabled", "IsEnabled", "is_enabled", "useFlag", "useVariant"):
+        yield name, UNLEASH
+    for name in ("getVariant", "GetVariant", "get_variant"):
+        yield name, UNLEASH
+    for name in ("is_enabled", "if_enabled", "get_variant"):
+        yield name, RUBY
 
 
 class Calls:
     """Finds the keys that calls ask for; `own` are names of functions of the user's."""
 
     def __init__(self, own: Sequence[str] = ()) -> None:
-        self.words: frozenset[bytes] = frozenset(
-            word.encode() for word in (*_WORDS, *(one.rpartition(".")[2] for one in own))
-        )
-        named = "|".join(re.escape(one) for one in own)
-        self._own = (
-            re.compile(rf"{_START}(?:{named}){_OPEN}{_NAMED}{_LITERAL}\s*[,)]".encode())
-            if own
-            else None
-        )
+        self._shapes: dict[bytes, list[Shape]] = {}
+        for name, shape in _known():
+            self._shapes.setdefault(name.encode(), []).append(shape)
+        for one in own:
+            before, dot, name = one.rpartition(".")
+            shape = Shape(ANY, before=(before + dot).encode())
+            self._shapes.setdefault(name.encode(), []).append(shape)
+        self.words = frozenset(self._shapes)
 
-    def keys(self, text: bytes) -> Iterator[tuple[bytes, int]]:
-        """Each key that a call in a text asks for, and where it begins; comments do not count."""
-        patterns = [OPENFEATURE, GO, ELEMENT]
-        if self._own is not None:
-            patterns.append(self._own)
-        if _SAYS_UNLEASH.search(text) is not None:
-            patterns.append(UNLEASH)
-        told: set[int] = set()
-        for pattern in patterns:
-            for found in pattern.finditer(text):
-                group = "ruby" if found.groupdict().get("ruby") is not None else "key"
-                at = found.start(group)
-                if at not in told and not _is_comment(text, found.start()):
-                    told.add(at)
-                    yield found[group], at
+    def key(self, text: bytes, at: int, word: bytes, *, unleash: bool) -> tuple[bytes, int] | None:
+        """The key that a call of the function `word`, which stands at `at`, asks for, and where.
+
+        None where it is no such call, or stands in a comment.
+        """
+        for shape in self._shapes[word]:
+            if (unleash or not shape.unleash) and text.endswith(shape.before, 0, at):
+                found = shape.after.match(text, at + len(word))
+                if found is not None and not _is_comment(text, at):
+                    return found["key"], found.start("key")
+        return None
+
+
+def says_unleash(text: bytes) -> bool:
+    """Whether the word stands anywhere in a file."""
+    return b"unleash" in text.lower()
 
 
 def _is_comment(text: bytes, at: int) -> bool:

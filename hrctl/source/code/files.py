@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.flagd.marks import PROJECT
 from hrctl.source import git
 
 # What other people wrote, even where it is committed.
@@ -26,10 +28,19 @@ VENDORED: Final = frozenset(
 )
 # Text about code: a flag that only a page mentions is asked for by nobody.
 PROSE: Final = (".md", ".markdown", ".rst", ".adoc")
+_MANIFEST: Final = re.compile(rb"^[\"']?apiVersion[\"']?:\s*[\"']?hrctl\.dev/", re.MULTILINE)
+_WRITTEN: Final = f'"{PROJECT}"'.encode()  # stands in what hrctl writes for applications
+
+
+def is_ours(path: Path, data: bytes) -> bool:
+    """Whether a file declares for hrctl, or was written by it: no code asks for a flag there."""
+    if path.suffix in {".yaml", ".yml"}:
+        return _MANIFEST.search(data) is not None
+    return path.suffix == ".json" and _WRITTEN in data
 
 
 def list_code(folder: Path, skip: Sequence[str] = ()) -> list[Path]:
-    """The files below a folder, sorted: tracked and new ones, without those that git ignores.
+    """The files below a folder, absolute and sorted: tracked and new, but none that git ignores.
 
     Outside of git, and where the repository around ignores the folder, all but hidden ones. Nowhere
     are vendored folders, prose, and what one of the globs `skip` matches, from the folder on; `*`
@@ -38,17 +49,18 @@ def list_code(folder: Path, skip: Sequence[str] = ()) -> list[Path]:
     Raises:
         HrctlError: HR261, where there is no such folder or it cannot be read.
     """
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
+    whole = folder.resolve()
+    if whole.is_file():
+        return [whole]
+    if not whole.is_dir():
         raise HrctlError.of(
             "HR261",
             f"there is no folder '{folder}' to search",
             hint="--code names a folder of code, as seen from where the command runs",
         )
-    names = _listed(folder) or _walked(folder)
+    names = _listed(whole) or set(_walk(whole))
     return [
-        folder / name
+        whole / name
         for name in sorted(names)
         if not name.endswith(PROSE)
         and VENDORED.isdisjoint(name.split("/"))
@@ -58,7 +70,7 @@ def list_code(folder: Path, skip: Sequence[str] = ()) -> list[Path]:
 
 def _listed(folder: Path) -> set[str]:
     """What git knows of below the folder; nothing outside of git or in an ignored folder."""
-    if git.toplevel(folder.resolve()) is None:
+    if git.toplevel(folder) is None:
         return set()
     _require(folder)
     said = git.run(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -69,10 +81,6 @@ def _require(folder: Path) -> None:
     """Git passes over in silence what it cannot read."""
     if not os.access(folder, os.R_OK | os.X_OK):
         raise unreadable(folder, PermissionError(13, "Permission denied"))
-
-
-def _walked(folder: Path) -> set[str]:
-    return set(_walk(folder))
 
 
 def _walk(folder: Path) -> Iterator[str]:

@@ -204,9 +204,14 @@ class Stale:
 def _decides(spec: Spec) -> tuple[str, ...]:
     """The fields that decide that everybody gets the same, the nearest first."""
     if spec["status"] == "DISABLED":
-        return "/spec/status", "/spec/type"
+        return "/spec/status", "/metadata/name"
     names = ("percentage", "steps", "live", "weights", "strategy")
-    return (*(f"/spec/rollout/{one}" for one in names), "/spec/default", "/spec/status")
+    return (
+        *(f"/spec/rollout/{one}" for one in names),
+        "/spec/default",
+        "/spec/status",
+        "/metadata/name",
+    )
 
 
 def _beside(places: Places, skip: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
@@ -59,7 +59,7 @@ class MeshDriver(Protocol):
         """As `Driver.scan`."""
         ...
 
-    def bodies(self) -> dict[Address, Body]:
+    def bodies(self) -> Mapping[Address, Body]:
         """All bodies as they were applied."""
         ...
 
@@ -72,7 +72,7 @@ class MeshBatch(ABC):
     def __init__(self, driver: MeshDriver, secrets: Secrets) -> None:
         self._mesh = driver
         self._secrets = secrets
-        self._bodies: dict[Address, Body] = {}
+        self._bodies: Mapping[Address, Body] = {}
         self._versions: dict[Address, str] = {}
 
     def run(self, batch: Sequence[Change]) -> Iterator[Outcome]:
@@ -142,11 +142,20 @@ class MeshBatch(ABC):
     def _cannot_write(self, error: OSError) -> HrctlError:
         """HR083, for a file that cannot be written."""
 
+    def _look(self) -> Iterable[Stamp]:
+        """What is there now."""
+        return self._mesh.scan()
+
+    def _but(self, changes: Mapping[Address, Body | None]) -> Mapping[Address, Body]:
+        """`self._bodies` with some set, or (None) taken away."""
+        wanted = {**self._bodies, **changes}
+        return {address: body for address, body in wanted.items() if body is not None}
+
     # -- the same for all ------------------------------------------------------------------------
 
     def _carry(self, batch: Sequence[Change]) -> dict[int, Outcome]:
         self._bodies = self._mesh.bodies()
-        self._versions = {one.address: one.version for one in self._mesh.scan()}
+        self._versions = {one.address: one.version for one in self._look()}
         outcomes: dict[int, Outcome] = {}
         accepted: list[Accepted] = []
         self._begin()
@@ -188,11 +197,11 @@ class MeshBatch(ABC):
     def _commit(self, accepted: Sequence[Accepted]) -> dict[int, Outcome]:
         if not accepted:
             return {}
-        wanted = dict(self._bodies)
+        changes: dict[Address, Body | None] = {}
         for one in accepted:
-            wanted.pop(one.change.previous_address or one.change.address, None)
-            if one.body is not None:
-                wanted[one.change.address] = one.body
+            changes[one.change.previous_address or one.change.address] = None
+            changes[one.change.address] = one.body
+        wanted = self._but(changes)
         try:
             versions = self._make_so(wanted, accepted)
         except OSError as error:

@@ -88,11 +88,12 @@ class Admin:
                 "HR080", f"what answers at {self.place} is no admin interface of Envoy"
             ) from error
 
-    def stats(self, regex: str, kind: str = "All") -> dict[str, Any]:
-        """Statistics by name; text and numbers as they are."""
+    def stats(self, regex: str, kind: str = "All", *, used: bool = False) -> dict[str, Any]:
+        """Statistics by name; text and numbers as they are. With `used` those that ever changed."""
         from urllib.parse import quote
 
-        found = self.json(f"/stats?format=json&type={kind}&filter={quote(regex, safe='')}")
+        some = f"type={kind}&filter={quote(regex, safe='')}" + ("&usedonly" if used else "")
+        found = self.json(f"/stats?format=json&{some}")
         return {one["name"]: one.get("value") for one in found["stats"] if "name" in one}
 
     def answers(self) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import Secrets
-from hrctl.drivers.envoy import listening, process, snapshot, swap, traces
-from hrctl.drivers.envoy.place import cannot_write
+from hrctl.drivers.api import Secrets, Stamp
+from hrctl.drivers.envoy import assembly, listening, process, swap, traces
+from hrctl.drivers.envoy.bodies import Bodies
+from hrctl.drivers.envoy.inlining import inlined
+from hrctl.drivers.envoy.place import cannot_write, digest
+from hrctl.drivers.envoy.snapshot import Files, Parsed, with_vacant
+from hrctl.drivers.local_store import Written
 from hrctl.drivers.mesh_batch import Accepted, MeshBatch, closing
 from hrctl.model.address import Address
 from hrctl.model.values import Body
@@ -21,34 +26,53 @@ if TYPE_CHECKING:
 class Batch(MeshBatch):
     """One call of `apply`. This is how Envoy is brought to what is wanted.
 
-    1. Make all files anew in memory, and have Envoy validate what changed, inlined.
+    1. Make the files in memory, of those that are there where they can be trusted, and have
+       Envoy validate what changed, inlined.
     2. Drain nodes that go: nothing new for them, until they are idle or their time is up.
     3. Swap the files in, step by step; Envoy reports each, or all is as before.
-    4. Keep the bodies.
+    4. Keep the bodies, and note of which of them the files are made.
     """
 
     refusal: ClassVar[str] = "HR211"
+    _bodies: Bodies
     _listeners: listening.Listeners
 
     def __init__(self, driver: EnvoyDriver, secrets: Secrets) -> None:
         super().__init__(driver, secrets)
         self._driver = driver
-        self._place = driver.place
+        self._files: Files = {}
+        self._digests: dict[str, str] = {}
+        self._rows: dict[str, str] = {}  # address -> version, of the whole store
+        self._sure = False  # whether the files are made of exactly these rows, by this code
 
     def _start(self) -> None:
-        driver, place = self._driver, self._place
+        driver, place = self._driver, self._driver.place
         if driver.is_up():
             return
-        place.make()
+        if not driver.admin.answers():  # else one runs, with a bootstrap that may be older
+            place.make()
+            driver.place = place.with_weights()
         process.start(place, driver.admin, driver.context.instance)
         process.require_known(driver.admin, driver.context.instance)
         driver.revived.update((one.address, one.version) for one in driver.store.stamps())
 
     def _lock(self) -> AbstractContextManager[None]:
-        return self._place.lock()
+        return self._driver.place.lock()
+
+    def _look(self) -> Iterable[Stamp]:
+        if not self._driver.is_up():
+            return ()
+        look = self._driver.look()
+        self._files, self._digests = look.files, look.digests
+        self._rows = {one.address: one.version for one in look.rows}
+        self._sure = look.as_written and self._token() == self._driver.place.made()
+        return look.stamps()
+
+    def _token(self) -> str:
+        return self._driver.place.token(assembly.FORMAT, self._digests, self._rows)
 
     def _begin(self) -> None:
-        self._listeners = listening.Listeners(self._bodies, self._place)
+        self._listeners = listening.Listeners(self._bodies.of("Route"), self._driver.place)
 
     def _require_possible(self, address: Address, body: Body) -> None:
         listening.require_possible(address, body)
@@ -56,48 +80,116 @@ class Batch(MeshBatch):
     def _take(self, address: Address, body: Body | None) -> None:
         self._listeners.add(address, body)
 
+    def _but(self, changes: Mapping[Address, Body | None]) -> Bodies:
+        return self._bodies.but(changes)
+
     def _cannot_write(self, error: OSError) -> HrctlError:
         return cannot_write(error)
 
     def _make_so(
         self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
     ) -> list[str | None]:
-        settings, admin = self._place.settings, self._driver.admin
-        old = self._place.present()
-        new = snapshot.with_vacant(snapshot.files(wanted, settings), old)
-        changed = {path for path, _ in old.items() ^ new.items() if path in new}
-        if changed:
-            reason = process.validate(snapshot.inlined(new, changed, old))
-            if reason is not None:
-                raise HrctlError.of(
-                    "HR211",
-                    f"Envoy refuses the configuration: {reason}",
-                    hint="nothing was changed; mend the route that it names",
-                )
+        assert isinstance(wanted, Bodies)  # noqa: S101 - as `_but` makes them
+        try:
+            return self._brought(wanted, accepted)
+        except (HrctlError, OSError):
+            before, self._files = self._files, self._driver.place.present()
+            if self._files != before:  # they could not be put back
+                self._digests = {path: digest(data) for path, data in self._files.items()}
+                self._sure = False
+            raise
+
+    def _brought(self, wanted: Bodies, accepted: Sequence[Accepted]) -> list[str | None]:
+        place, admin = self._driver.place, self._driver.admin
+        old = Parsed(self._files)
+        watched = swap.Watched(place, admin)
+        new = self._validated(self._assemble(wanted, old), old, watched)
         # those that go are in Envoy until the swap
-        traces.provide(self._place, {**self._bodies, **wanted})
+        traces.provide(place, {**self._bodies.of("Route"), **wanted.of("Route")})
         draining = self._leaving(wanted, accepted)
         if draining:
-            old = self._drain(draining, old)
-        swap.carry(self._place, admin, old, new)
+            self._drain(draining, old, new)
+        else:
+            swap.carry(place, admin, self._files, new, watched)
+        digests = {
+            path: self._digests[path] if data is self._files.get(path) else digest(data)
+            for path, data in new.items()
+        }
         try:
-            self._place.note(new)
+            place.note(digests)
             written = self._driver.store.write(
                 [one.write for one in accepted], self._driver.context.project
             )
         except (HrctlError, OSError):
-            swap.carry(self._place, admin, new, old)
-            self._place.note(old)
+            swap.carry(place, admin, new, self._files)
+            place.note(self._digests)
             raise
-        traces.provide(self._place, wanted)
+        self._files, self._digests = new, digests
+        self._note(accepted, written)
+        traces.provide(place, wanted.of("Route"))
         return [one.version for one in written]
 
-    def _drain(self, nodes: Mapping[Address, Body], old: snapshot.Files) -> snapshot.Files:
-        """Give them nothing new, and wait until they are idle; the files as they are then."""
+    def _assemble(self, wanted: Bodies, old: Parsed) -> assembly.Made:
+        before = assembly.Before(old, self._bodies) if self._sure else None
+        return assembly.make(wanted, self._driver.place.settings, before)
+
+    def _validated(self, made: assembly.Made, old: Parsed, watched: swap.Watched) -> Files:
+        """The files, if Envoy finds nothing wrong with what changed in them.
+
+        Raises:
+            HrctlError: HR211, where it does.
+        """
+        configuration = inlined(made, old)
+        if configuration is None:
+            return with_vacant(made.files(), self._files)
+        found: list[str | Exception | None] = []
+
+        def validate() -> None:
+            try:
+                found.append(process.validate(configuration))
+            except Exception as error:  # noqa: BLE001 - raised below
+                found.append(error)
+
+        asking = Thread(target=validate, name="hrctl-envoy-validate")
+        asking.start()
+        try:  # while Envoy looks into it
+            files = with_vacant(made.files(), self._files)
+            watched.count()
+        finally:
+            asking.join()
+        (said,) = found
+        if isinstance(said, Exception):
+            raise said
+        if said is not None:
+            raise HrctlError.of(
+                "HR211",
+                f"Envoy refuses the configuration: {said}",
+                hint="nothing was changed; mend the route that it names",
+            )
+        return files
+
+    def _drain(self, nodes: Mapping[Address, Body], old: Parsed, new: Files) -> None:
+        """Give them nothing new, wait until they are idle, and go on to the new files."""
         from hrctl.drivers.envoy import draining
 
-        files = snapshot.files({**self._bodies, **closing(nodes)}, self._place.settings)
-        files = snapshot.with_vacant(files, old)
-        swap.carry(self._place, self._driver.admin, old, files)
-        draining.wait_until_idle(self._driver.admin, [body["spec"] for body in nodes.values()])
-        return files
+        place, admin = self._driver.place, self._driver.admin
+        made = self._assemble(self._bodies.but(closing(nodes)), old)
+        between = with_vacant(made.files(), self._files)
+        swap.carry(place, admin, self._files, between)
+        try:
+            draining.wait_until_idle(admin, [body["spec"] for body in nodes.values()])
+            swap.carry(place, admin, between, new)
+        except HrctlError:
+            swap.carry(place, admin, between, self._files)
+            raise
+
+    def _note(self, accepted: Sequence[Accepted], written: Sequence[Written]) -> None:
+        """Note of which rows the files are made now, where each was written as it was meant."""
+        for one in accepted:
+            self._rows.pop(one.change.previous_address or one.change.address, None)
+        for one, row in zip(accepted, written, strict=True):
+            if row.version is not None:
+                self._rows[one.change.address] = row.version
+        self._sure = all(row.made for row in written)
+        if self._sure:
+            self._driver.place.note_made(self._token())

@@ -49,6 +49,18 @@ def balancer(route: Spec, destination: Mapping[str, Any]) -> str:
     return str(found)
 
 
+def relevant(spec: Spec) -> Spec:
+    """What of a route its clusters are made of: the same, the same clusters."""
+    kept = ("type", "loadBalancer", "circuitBreaker", "healthCheck")
+    made = {key: spec[key] for key in kept if key in spec}
+    made["destinations"] = [
+        {key: value for key, value in one.items() if key != "weight"}
+        for one in spec["destinations"]
+    ]
+    budget = (spec.get("retry") or {}).get("budget")
+    return {**made, "retry": {"budget": budget}} if budget else made
+
+
 def names(address: Address, spec: Spec) -> list[str]:
     """The cluster of each destination, in their order."""
     found: dict[str, None] = {}
@@ -64,7 +76,7 @@ def clusters(
 
     Args:
         address: of the Route.
-        spec: complete, with the `endpoints` of services.
+        spec: what is `relevant` of it, with the `endpoints` of services.
         nodes: the specs of the grid's nodes by address.
         eds: gives the subscription of the endpoints of a grid's cluster; None: they stand in it,
             as all others do.

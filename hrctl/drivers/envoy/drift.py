@@ -14,14 +14,17 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from hrctl.drivers.envoy import clusters, listeners
+from hrctl.drivers.envoy.assembly import files
 from hrctl.drivers.envoy.names import owner_of
-from hrctl.drivers.envoy.snapshot import CDS, Files, Settings, files, listen_of, resources_of
+from hrctl.drivers.envoy.snapshot import CDS, RTDS, Files, Settings, listen_of, resources_of
+from hrctl.drivers.envoy.weights import by_variant
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json, canonical
 
 Parts = dict[str, dict[str, Json]]  # address -> what it is called -> the part
 
 _GONE: Final = "(not there)"
+REST: Final = "weights"  # of requests that no rule leads away
 
 
 class Altered(NamedTuple):
@@ -48,6 +51,10 @@ def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> P
             name = listeners.stat_prefix(listen_of(body["spec"], settings))
             sharing.setdefault(name, []).append(str(address))
     for path, data in found.items():
+        if path == RTDS:
+            for whose, name, some in _weights(data, owners):
+                made.setdefault(whose, {})[f"{path} {name}"] = some
+            continue
         folder = path.split("/")[1]
         for owner, name, part in _of_file(path, data):
             one = owner or owners.get(folder)
@@ -55,6 +62,18 @@ def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> P
             for at in [one] if one else sharing.get(folder) or sharing.get(name) or ():
                 made.setdefault(at, {})[f"{path} {name}"] = part
     return made
+
+
+def _weights(data: bytes, owners: Mapping[str, str]) -> Iterator[tuple[str, str, Json]]:
+    """The weights of each way that requests of a route are led, by cluster."""
+    found: dict[tuple[str, str], dict[str, Json]] = {}
+    for one in resources_of(data):
+        held = one.get("layer")
+        for _, variant, cluster, weight in by_variant(held if isinstance(held, dict) else {}):
+            if cluster in owners:
+                found.setdefault((owners[cluster], variant), {})[cluster] = weight
+    for (owner, variant), some in found.items():
+        yield owner, f"rule {variant}" if variant else REST, some
 
 
 def _of_file(path: str, data: bytes) -> Iterator[tuple[str | None, str, Json]]:
@@ -140,7 +159,7 @@ _FIELDS: Final = (
 _WEIGHT: Final = re.compile(r"/route/weighted_clusters/clusters/(\d+)/weight")
 
 
-def overlay(body: Body, found: list[Altered]) -> Body:
+def overlay(address: Address, body: Body, found: list[Altered]) -> Body:
     """The body as the live files have it: each field that differs written over.
 
     A number or a text that the spec has too is given as it is; for what has no such form the
@@ -148,8 +167,8 @@ def overlay(body: Body, found: list[Altered]) -> Body:
     """
     made: Body = deepcopy(body)
     for one in found:
-        weight = _WEIGHT.fullmatch(one.path)
-        if weight is not None and _set_weight(made, int(weight.group(1)), one):
+        index = _destination(address, body, one)
+        if index is not None and _set_weight(made, index, one):
             continue
         field = next(name for pattern, name in _FIELDS if re.fullmatch(pattern, one.path))
         head, _, last = field.partition(".")
@@ -163,6 +182,16 @@ def overlay(body: Body, found: list[Altered]) -> Body:
     return made
 
 
+def _destination(address: Address, body: Body, one: Altered) -> int | None:
+    """Which destination a weight is of."""
+    if one.part == f"{RTDS} {REST}":
+        names = clusters.names(address, body["spec"])
+        name = one.path.removeprefix("/")
+        return names.index(name) if name in names else None
+    weight = _WEIGHT.fullmatch(one.path)
+    return int(weight.group(1)) if weight is not None else None
+
+
 def _set_weight(body: Body, index: int, one: Altered) -> bool:
     """Write a weight where it comes from: the destination's own, or the share of its subset."""
     spec = body["spec"]
@@ -171,6 +200,8 @@ def _set_weight(body: Body, index: int, one: Altered) -> bool:
         return False
     split = spec.get("trafficSplit")
     if not split:
+        if destinations[index].get("weight", 1) != one.expected:  # in another proportion
+            return False
         destinations[index] = {**destinations[index], "weight": one.live}
         return True
     subset = destinations[index].get("subset")

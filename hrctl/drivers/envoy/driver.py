@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from hrctl.diagnostics import HrctlError
@@ -17,16 +18,38 @@ from hrctl.drivers.api import (
     Stamp,
 )
 from hrctl.drivers.envoy.admin import Admin
-from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.envoy.place import Place, digest
 from hrctl.drivers.local_store import LocalStore
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from hrctl.drivers.envoy.bodies import Bodies
     from hrctl.drivers.envoy.drift import Altered
+    from hrctl.drivers.envoy.snapshot import Files
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found: files, their digests, rows, and what of them was edited by hand."""
+
+    files: Files
+    digests: dict[str, str]
+    rows: list[Stamp]
+    altered: dict[str, list[Altered]]
+    as_written: bool  # no file is another than we wrote, also where that changes no route
+
+    def stamps(self) -> Iterator[Stamp]:
+        """The rows; one whose files were edited has another version."""
+        if not self.altered:
+            yield from self.rows
+        else:
+            for stamp in self.rows:
+                version = _version(stamp.version, self.altered.get(stamp.address))
+                yield stamp._replace(version=version)
 
 
 class EnvoyDriver:
@@ -50,7 +73,7 @@ class EnvoyDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self.context: Final = context
-        self.place: Final = Place.of(config, context)
+        self.place = Place.of(config, context)
         self.admin: Final = Admin(self.place.admin)
         self.store: Final = LocalStore(self.place.store)
         self.revived: Final[dict[Address, str]] = {}  # what came back when Envoy was started again
@@ -91,9 +114,7 @@ class EnvoyDriver:
         """A stamp for each route and node; one whose files were edited has another version."""
         if not self.is_up():
             return
-        altered = self.altered()
-        for stamp in self.store.stamps():
-            yield stamp._replace(version=_version(stamp.version, altered.get(stamp.address)))
+        yield from self.look().stamps()
 
     def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
         """The bodies, with what was edited by hand written over them."""
@@ -108,20 +129,36 @@ class EnvoyDriver:
             from hrctl.drivers.envoy.drift import overlay
 
             version = _version(live.version, found)
-            yield Live(live.address, overlay(live.body, found), version, live.owner)
+            body = overlay(live.address, live.body, found)
+            yield Live(live.address, body, version, live.owner)
 
-    def bodies(self) -> dict[Address, Body]:
+    def bodies(self) -> Bodies:
         """All bodies as they were applied."""
-        return {live.address: live.body for live in self.store.query()}
+        from hrctl.drivers.envoy.bodies import Bodies
+
+        return Bodies.stored(self.store)
 
     def altered(self) -> dict[str, list[Altered]]:
         """Address -> the parts of its configuration that somebody edited by hand."""
-        changed = self.place.altered()
+        return self._files()[2]
+
+    def look(self) -> Look:
+        """The files and the rows as they are now."""
+        rows = self.store.stamps()
+        present, digests, altered, changed = self._files()
+        return Look(present, digests, rows, altered, as_written=not changed)
+
+    def _files(self) -> tuple[Files, dict[str, str], dict[str, list[Altered]], set[str]]:
+        """The files, their digests, the parts that were edited, and the files that were."""
+        present = self.place.present()
+        digests = {path: digest(data) for path, data in present.items()}
+        changed = {path for path, _ in self.place.digests().items() ^ digests.items()}
         if not changed:
-            return {}
+            return present, digests, {}, changed
         from hrctl.drivers.envoy import drift
 
-        return drift.altered(self.bodies(), self.place.present(), changed, self.place.settings)
+        altered = drift.altered(self.bodies(), present, changed, self.place.settings)
+        return present, digests, altered, changed
 
     # -- changing --------------------------------------------------------------------------------
 

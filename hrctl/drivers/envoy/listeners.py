@@ -7,7 +7,7 @@ from typing import Final
 
 from hrctl.drivers.envoy import clusters
 from hrctl.drivers.envoy.names import Resource, duration, ident, marked, socket_address
-from hrctl.drivers.envoy.routes import whole_weights
+from hrctl.drivers.envoy.weights import whole
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
@@ -42,14 +42,14 @@ def http(listen: str, way: Resource, routes: Sequence[Spec], *, traced: bool) ->
     return _listener(listen, [{"filters": [_filter("http_connection_manager", manager)]}])
 
 
-def tcp(listen: str, routes: Mapping[str, Spec]) -> Resource:
+def tcp(listen: str, routes: Mapping[Address, Spec]) -> Resource:
     """A listener that passes streams on; several routes are told apart by TLS server names."""
     chains = []
     for address, spec in sorted(routes.items()):
         chain: Resource = {
-            "name": ident(Address(address)),
+            "name": ident(address),
             "metadata": marked(address),
-            "filters": [_filter("tcp_proxy", _proxy(Address(address), spec))],
+            "filters": [_filter("tcp_proxy", _proxy(address, spec))],
         }
         if spec.get("hosts"):
             chain["filter_chain_match"] = {"server_names": spec["hosts"]}
@@ -81,7 +81,7 @@ def _filter(name: str, config: Resource) -> Resource:
 
 def _proxy(address: Address, spec: Spec) -> Resource:
     names = clusters.names(address, spec)
-    weights = whole_weights([float(one.get("weight", 1)) for one in spec["destinations"]])
+    weights = whole([float(one.get("weight", 1)) for one in spec["destinations"]])
     made: Resource = {"@type": _TCP, "stat_prefix": ident(address)}
     if len(names) == 1:
         made["cluster"] = names[0]

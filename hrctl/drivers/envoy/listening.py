@@ -9,6 +9,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.names import is_ip, split_address
 from hrctl.drivers.envoy.place import Place
 from hrctl.drivers.envoy.snapshot import LDS, listen_of, resources_of
+from hrctl.logic.mesh.order import shares
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -106,5 +107,11 @@ def require_possible(address: Address, body: Body) -> None:
                 f"{address}: Envoy listens at numbers, not at the name '{host}'",
                 hint="write the address, such as 127.0.0.1 or 0.0.0.0",
             )
+    if address.kind == "Route" and not any(shares(spec)):
+        raise HrctlError.of(
+            "HR212",
+            f"{address}: no destination has a share of the requests",
+            hint="give a destination of a subset that has a percentage a weight above 0",
+        )
     if spec.get("type") == "TCP" and spec.get("trafficSplit"):
         raise HrctlError.of("HR212", f"{address}: a TCP route cannot split requests")

@@ -4,6 +4,7 @@ embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
     bootstrap.json                    Envoy's own configuration
     xds/                              what it subscribes to, see `snapshot`
     envoy.db, files.json              our bodies, and the digest of each file as we wrote it
+    made                              of which bodies the files are, see `Place.token`
     logs/envoy.log, logs/traces.log
     traces.port                       where applications send spans of their own, see `receiver`
 external: <configDir>/                the same but for supervisord's files; Envoy runs elsewhere
@@ -16,21 +17,24 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
+from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
-from hrctl.drivers.envoy.snapshot import CDS, LDS, Files, Settings, response
+from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, response
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.values import Json
 
 BOOTSTRAP: Final = "bootstrap.json"
 _DIGESTS: Final = "files.json"
 _EVENTS: Final = "/dev/stdout"  # of circuits: supervisord adds them to the log, and keeps it short
+_MADE: Final = "made"
+_WEIGHTS: Final = "rtds_layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Place:
         if config.get("mode", "embedded") == "embedded":
             folders = Folders.of({"mode": "embedded"}, context)
             receiver = str(folders.socket().with_suffix(".traces"))
-            settings = Settings(folders.run / "xds", listen, receiver)
+            apart = _reads_weights(folders.run / BOOTSTRAP)
+            settings = Settings(folders.run / "xds", listen, receiver, apart)
             return cls(folders.run, settings, admin_socket(folders), folders, traces)
         home = context.root / Path(config["configDir"]).expanduser()
         admin = str(config["admin"])
@@ -96,17 +101,41 @@ class Place:
             self.settings.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._write(self.home / BOOTSTRAP, json.dumps(self.bootstrap(), indent=2).encode())
             with self.lock():
-                for path in (LDS, CDS):
+                first = {LDS: response([]), CDS: response([])}
+                if self.embedded:  # without it Envoy would wait before it starts
+                    first[RTDS] = response([weights.layer({})])
+                for path, data in first.items():
                     if not (self.settings.folder / path).exists():
-                        self.put({path: response([])})
+                        self.put({path: data})
+                noted = self.digests()
+                if noted and RTDS in first and RTDS not in noted:  # an older hrctl wrote the others
+                    self.note({**noted, RTDS: digest(first[RTDS])})
         except OSError as error:
             raise cannot_write(error) from error
+
+    def with_weights(self) -> Place:
+        """The same for an Envoy that is started now, with the bootstrap that `make` wrote."""
+        return replace(self, settings=replace(self.settings, apart=self.embedded))
 
     def bootstrap(self) -> dict[str, Json]:
         """What an Envoy is started with, to follow the files here."""
         pipe = {"pipe": {"path": self.admin, "mode": 0o600}}
         address = pipe if self.admin.startswith("/") else socket_address(self.admin)
         events = {"outlier_detection": {"event_log_path": _EVENTS}}
+        layers: list[dict[str, Json]] = [
+            {
+                "name": "hrctl",
+                # what is not said elsewhere counts for all clusters
+                "static_layer": {
+                    "upstream": {"healthy_panic_threshold": 0},
+                    # spans are looked at by people who wait: 5,000 by default
+                    "tracing.opentelemetry.flush_interval_ms": 500,
+                },
+            }
+        ]
+        if self.embedded:
+            layer = {"name": weights.LAYER, "rtds_config": self.settings.source(RTDS)}
+            layers.append({"name": weights.LAYER, _WEIGHTS: layer})
         return {
             **({"cluster_manager": events} if self.embedded else {}),
             "node": {"id": "hrctl", "cluster": "hrctl"},
@@ -116,19 +145,7 @@ class Place:
                 "cds_config": self.settings.source(CDS),
             },
             "stats_flush_interval": "1s",  # so old histograms may be, which tell how long it took
-            # what is not said elsewhere counts for all clusters
-            "layered_runtime": {
-                "layers": [
-                    {
-                        "name": "hrctl",
-                        "static_layer": {
-                            "upstream": {"healthy_panic_threshold": 0},
-                            # spans are looked at by people who wait: 5,000 by default
-                            "tracing.opentelemetry.flush_interval_ms": 500,
-                        },
-                    }
-                ]
-            },
+            "layered_runtime": {"layers": layers},
         }
 
     # -- files -----------------------------------------------------------------------------------
@@ -183,16 +200,37 @@ class Place:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def note(self, files: Files) -> None:
-        """Note what was written."""
-        digests = {path: digest(data) for path, data in files.items()}
+    def note(self, digests: Mapping[str, str]) -> None:
+        """Note what was written: path -> digest."""
         self._write(self.home / _DIGESTS, json.dumps(digests).encode())
 
-    def altered(self) -> set[str]:
-        """Files that are not as we wrote them: edited, gone, or of somebody else."""
-        noted = self.digests()
-        now = {path: digest(data) for path, data in self.present().items()}
-        return {path for path, _ in noted.items() ^ now.items()}
+    def token(self, form: int, digests: Mapping[str, str], versions: Mapping[str, str]) -> str:
+        """Stands for files that were made, in a form, of all rows of a store at their versions."""
+        held = [form, str(self.settings), digests, versions]
+        return digest(json.dumps(held, sort_keys=True).encode())
+
+    def made(self) -> str:
+        """The token that was noted last; empty where none is."""
+        try:
+            return (self.home / _MADE).read_text("utf-8")
+        except (OSError, ValueError):
+            return ""
+
+    def note_made(self, token: str) -> None:
+        """Note that the files are made of what the store holds now.
+
+        It only spares work later, so where it cannot be written nothing is wrong.
+        """
+        with suppress(OSError):
+            self._write(self.home / _MADE, token.encode())
+
+
+def _reads_weights(bootstrap: Path) -> bool:
+    """Whether the embedded Envoy reads weights apart; one that runs may be of an older hrctl."""
+    try:
+        return f'"{_WEIGHTS}"' in bootstrap.read_text("utf-8")
+    except (OSError, ValueError):  # none was started yet
+        return True
 
 
 def _beside(place: Path) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hrctl.drivers.envoy import clusters
+from hrctl.drivers.envoy import clusters, weights
 from hrctl.drivers.envoy.names import Resource, duration, ident, marked
-from hrctl.logic.mesh.order import Entry, by_host, entries, shares
-from hrctl.logic.mesh.simulate import led
+from hrctl.drivers.envoy.weights import Variant
+from hrctl.logic.mesh.order import Entry, by_host, entries
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
@@ -18,13 +18,22 @@ _PREDICATE: Final = "envoy.retry_host_predicates.previous_hosts"
 _PREVIOUS: Final = (
     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 )
-WHOLE: Final = 10_000  # what weights add up to: a hundredth of a percent
 
 Spec = Mapping[str, Json]
+Known = Callable[[list[str]], Resource | None]
 
 
-def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
-    """The route configuration of a listener: a virtual host for each set of host names."""
+def configuration(
+    listener: str, routes: Mapping[str, Spec], *, apart: bool, known: Known = lambda _: None
+) -> Resource:
+    """The route configuration of a listener: a virtual host for each set of host names.
+
+    Args:
+        listener: its name.
+        routes: specs by address; with `apart` those `weights.without` them.
+        apart: whether the weights of splits are runtime keys.
+        known: the virtual host for some domains, where it is still as it was.
+    """
     groups: dict[tuple[str, ...], list[str]] = {}
     hosts = by_host(routes)
     for host, asked in hosts.items():
@@ -34,11 +43,14 @@ def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
         "name": listener,
         "ignore_port_in_host_matching": True,
         "virtual_hosts": [
-            {
+            known(names)
+            or {
                 "name": names[0].replace(".", "_"),  # a dot would end it among the statistics
                 "domains": names,
                 "routes": [
-                    made for entry in entries(hosts[names[0]]) for made in _entry(entry, routes)
+                    made
+                    for entry in entries(hosts[names[0]])
+                    for made in _entry(entry, routes, apart=apart)
                 ],
             }
             for names in sorted(groups.values())
@@ -46,21 +58,17 @@ def configuration(listener: str, routes: Mapping[str, Spec]) -> Resource:
     }
 
 
-def _entry(entry: Entry, routes: Mapping[str, Spec]) -> list[Resource]:
+def _entry(entry: Entry, routes: Mapping[str, Spec], *, apart: bool) -> list[Resource]:
     """The routes of one match: first those that a header or cookie leads away, then the rest."""
     address, spec = Address(entry.address), routes[entry.address]
     names = clusters.names(address, spec)
-    split = spec.get("trafficSplit") or {}
+    mode = str((spec.get("trafficSplit") or {}).get("mode", ""))
     found = []
-    if split.get("mode") in {"HEADER", "COOKIE"}:
-        for rule in split["rules"]:
-            weights = led(spec, rule["subset"])
-            matched = _match(spec, entry.match, rule, split["mode"])
-            found.append(_route(address, spec, matched, names, weights, {}))
-    sticky = split["rules"] if split.get("mode") == "COOKIE" else ()
-    cookies = {rule["subset"]: f"{rule['name']}={rule['value']}; Path=/" for rule in sticky}
-    rest = _match(spec, entry.match, None, "")
-    return [*found, _route(address, spec, rest, names, shares(spec), cookies)]
+    for variant in weights.variants(address, spec):
+        made = _route(address, spec, _match(spec, entry.match, variant.rule, mode))
+        made["route"] = _target(spec, names, variant, apart=apart) | made["route"]
+        found.append(made)
+    return found
 
 
 def _match(
@@ -93,19 +101,11 @@ def _exactly(name: str, value: str) -> Resource:
     return {"name": name, "string_match": {"exact": value}}
 
 
-def _route(  # noqa: PLR0913, PLR0917 - what a route is made of
-    address: Address,
-    spec: Spec,
-    match: Resource,
-    names: list[str],
-    weights: list[float],
-    cookies: Mapping[str, str],
-) -> Resource:
-    action = _target(spec, names, weights, cookies) | _action(spec)
+def _route(address: Address, spec: Spec, match: Resource) -> Resource:
     made = {
         "name": ident(address),
         "match": match,
-        "route": action,
+        "route": _action(spec),
         "metadata": marked(address),
         "stat_prefix": ident(address),
     }
@@ -117,14 +117,14 @@ def _route(  # noqa: PLR0913, PLR0917 - what a route is made of
     return made
 
 
-def _target(
-    spec: Spec, names: list[str], weights: list[float], cookies: Mapping[str, str]
-) -> Resource:
+def _target(spec: Spec, names: list[str], variant: Variant, *, apart: bool) -> Resource:
+    cookies = _cookies(spec) if variant.rule is None else {}
     if len(names) == 1 and not cookies:
         return {"cluster": names[0]}
+    apart = apart and len(names) > 1
     made = []
-    whole = whole_weights(weights)
-    for name, weight, one in zip(names, whole, spec["destinations"], strict=True):
+    shared = [1] * len(names) if apart else weights.of(variant, spec)
+    for name, weight, one in zip(names, shared, spec["destinations"], strict=True):
         part: Resource = {"name": name, "weight": weight}
         cookie = cookies.get(one.get("subset"))
         if cookie is not None:
@@ -133,23 +133,17 @@ def _target(
                 {"header": header, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
             ]
         made.append(part)
-    return {"weighted_clusters": {"clusters": made}}
+    split: Resource = {"clusters": made}
+    if apart:
+        split["runtime_key_prefix"] = variant.prefix
+    return {"weighted_clusters": split}
 
 
-def whole_weights(weights: list[float]) -> list[int]:
-    """Whole numbers in the same proportion; those that are whole already stay as they are.
-
-    The largest remainders get what rounding leaves over, so that none is lost.
-    """
-    if all(weight == int(weight) for weight in weights):
-        return [int(weight) for weight in weights]
-    total = sum(weights)
-    exact = [weight * WHOLE / total for weight in weights]
-    floors = [int(one) for one in exact]
-    order = sorted(range(len(exact)), key=lambda i: (floors[i] - exact[i], i))
-    for index in order[: WHOLE - sum(floors)]:
-        floors[index] += 1
-    return floors
+def _cookies(spec: Spec) -> dict[str, str]:
+    """Subset -> the cookie that keeps somebody there."""
+    split = spec.get("trafficSplit") or {}
+    sticky = split["rules"] if split.get("mode") == "COOKIE" else ()
+    return {rule["subset"]: f"{rule['name']}={rule['value']}; Path=/" for rule in sticky}
 
 
 def _action(spec: Spec) -> Resource:

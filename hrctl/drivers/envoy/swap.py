@@ -1,9 +1,9 @@
 """From one set of files to the next while requests go on: in order, watched, and undone if refused.
 
-    1. endpoints, then the clusters, old and new ones together
+    1. weights and clusters, old and new ones together, and endpoints
     2. the routes of listeners that stay
     3. the listeners
-    4. only then the clusters, routes and endpoints go that nothing names any more
+    4. only then the weights, clusters, routes and endpoints go that nothing names any more
 
 After each step Envoy must report the new version of every file that changed. Where it rejects one,
 or does not answer in time, the files are put back as they were.
@@ -11,18 +11,19 @@ or does not answer in time, the files are put back as they were.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, cannot_write
 from hrctl.drivers.envoy.snapshot import (
     CDS,
     LDS,
+    RTDS,
     Files,
     resources_of,
     response,
@@ -31,25 +32,75 @@ from hrctl.drivers.envoy.snapshot import (
 )
 
 _PATIENCE: Final = 15.0
-_MANY: Final = 50  # from so many files on, all statistics are asked for at once
-_STATS: Final = r"\.(version_text|update_rejected|update_failure)$"
+_TEXT: Final = r"\.version_text$"
+_REFUSALS: Final = r"\.(update_rejected|update_failure)$"
+_SOON: Final = 0.1  # what Envoy takes up is taken up by then, as a rule
 
-Counts = Mapping[str, Any]
+Stats = Mapping[str, Any]
 
 
-def carry(place: Place, admin: Admin, old: Files, new: Files) -> None:
+class Watched:
+    """An Envoy whose subscriptions are watched.
+
+    Counting refusals takes it long where there are many clusters. `count` may be called ahead,
+    while there is something else to wait for.
+    """
+
+    def __init__(self, place: Place, admin: Admin) -> None:
+        self.place = place
+        self.admin = admin
+        self._before: Stats | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is known how often something was refused before."""
+        return self._before is not None
+
+    def count(self) -> None:
+        """See how often something was refused up to now."""
+        self._before = self._refused()
+
+    def refused(self, names: Iterable[str]) -> list[str]:
+        """Subscriptions that refused something since `count`."""
+        if self._before is None:
+            return []
+        before, now = self._before, self._refused()
+        return [name for name in names if _refusals(now, name) > _refusals(before, name)]
+
+    def _refused(self) -> Stats:
+        # only what was ever counted: each of thousands of clusters has a hundred statistics
+        return self.admin.stats(_REFUSALS, "Counters", used=True)
+
+    def versions(self) -> Stats:
+        """What each subscription has taken up."""
+        return self.admin.stats(_TEXT, "TextReadouts")
+
+
+def carry(
+    place: Place, admin: Admin, old: Files, new: Files, watched: Watched | None = None
+) -> None:
     """Bring Envoy from the old files to the new ones.
+
+    Args:
+        place: where they lie.
+        admin: of the Envoy.
+        old: the files that are there.
+        new: those that are to be.
+        watched: that has counted refusals already.
 
     Raises:
         HrctlError: HR211, where Envoy rejects a file; HR083, where one cannot be written; HR080,
             where Envoy goes away. All files are as before then.
     """
-    changed = {path for path, _ in old.items() ^ new.items()}
+    changed = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     if not changed:
         return
+    watched = watched or Watched(place, admin)
+    if not watched.counted and changed != {RTDS}:  # which is made of numbers alone
+        watched.count()
     try:
         for step in _steps(old, new, changed):
-            _take(place, admin, step)
+            _take(watched, step)
     except (HrctlError, OSError) as error:
         _undo(place, admin, old, changed)
         if isinstance(error, OSError):
@@ -61,9 +112,12 @@ def _steps(old: Files, new: Files, changed: Iterable[str]) -> Iterable[dict[str,
     changed = sorted(changed)
     endpoints = [path for path in changed if path.startswith("eds/") and path in new]
     step: dict[str, bytes | None] = {path: new[path] for path in endpoints}
-    joined = _joined(old.get(CDS), new[CDS])
+    joined = new[CDS] if CDS not in changed else _joined(old.get(CDS), new[CDS])
     if joined != old.get(CDS):
         step[CDS] = joined
+    shared = new.get(RTDS) if RTDS not in changed else _shared(old.get(RTDS), new.get(RTDS))
+    if shared is not None and shared != old.get(RTDS):
+        step[RTDS] = shared
     yield step
     routes = {path: new[path] for path in changed if path.startswith("rds/") and path in new}
     left = {path: routes.pop(path) for path in list(routes) if routes[path] == vacant(path)}
@@ -72,8 +126,10 @@ def _steps(old: Files, new: Files, changed: Iterable[str]) -> Iterable[dict[str,
     fresh = {path: data for path, data in routes.items() if path not in old}
     if new[LDS] != old.get(LDS) or fresh:
         yield {**fresh, LDS: new[LDS]}
-    if joined != new[CDS]:
-        yield {CDS: new[CDS]}
+    last: dict[str, bytes | None] = {CDS: new[CDS]} if joined != new[CDS] else {}
+    if shared is not None and shared != new.get(RTDS):
+        last[RTDS] = new[RTDS]
+    yield last
     yield {**left, **{path: None for path in changed if path not in new}}
 
 
@@ -85,30 +141,43 @@ def _joined(old: bytes | None, new: bytes) -> bytes:
     return response([*left, *wanted]) if left else new
 
 
-def _take(place: Place, admin: Admin, step: Mapping[str, bytes | None]) -> None:
+def _shared(old: bytes | None, new: bytes | None) -> bytes | None:
+    """The new weights and those old ones that are no longer among them."""
+    if old is None or new is None:
+        return new
+    joined: weights.Keys = {}
+    for one in [*resources_of(old), *resources_of(new)]:
+        held = one.get("layer")
+        joined |= held if isinstance(held, dict) else {}
+    return response([weights.layer(joined)])
+
+
+def _take(watched: Watched, step: Mapping[str, bytes | None]) -> None:
     if not step:
         return
-    before = _stats(admin, step)
-    place.put(step)
+    known = _subscribed(watched, step)
+    watched.place.put(step)
     wanted = {
         _stat(path): version_of(data)
         for path, data in step.items()
         if data is not None and not (path.startswith("rds/") and data == vacant(path))
     }
-    deadline = time.monotonic() + _PATIENCE
+    started = time.monotonic()
     pause = 0.002
-    # what is new gets its subscription in this very step; endpoints may have to wait for theirs
-    known = {name for name in wanted if f"{name}.update_rejected" in before or name[:4] == "http"}
-    known |= wanted.keys() & _ALWAYS
     while True:
-        now = _stats(admin, step)
-        left = [name for name in known if now.get(f"{name}.version_text") != wanted[name]]
+        now = watched.versions()
+        left = [
+            name
+            for name, version in wanted.items()
+            if name in known and now.get(f"{name}.version_text") != version
+        ]
         if not left:
             return
-        refused = [name for name in left if _refusals(now, name) > _refusals(before, name)]
+        over = time.monotonic() - started
+        refused = watched.refused(left) if over > _SOON else ()
         if refused:
-            raise _rejected(place, admin, refused[0])
-        if time.monotonic() > deadline:
+            raise _rejected(watched.place, watched.admin, refused[0])
+        if over > _PATIENCE:
             raise HrctlError.of(
                 "HR211",
                 f"Envoy does not take up {_file(left[0], step)} within {_PATIENCE:.0f} s",
@@ -118,7 +187,13 @@ def _take(place: Place, admin: Admin, step: Mapping[str, bytes | None]) -> None:
         pause = min(pause * 1.5, 0.05)
 
 
-_ALWAYS: Final = frozenset({"cluster_manager.cds", "listener_manager.lds"})
+def _subscribed(watched: Watched, step: Iterable[str]) -> set[str]:
+    """What is waited for: endpoints may have to wait for their subscription."""
+    known = {_stat(path) for path in step if not path.startswith("eds/")}
+    some = {_stat(path) for path in step} - known
+    now = watched.versions() if some else {}
+    # what is new gets its subscription in this very step
+    return known | {name for name in some if f"{name}.version_text" in now}
 
 
 def _stat(path: str) -> str:
@@ -127,6 +202,8 @@ def _stat(path: str) -> str:
         return "listener_manager.lds"
     if path == CDS:
         return "cluster_manager.cds"
+    if path == RTDS:
+        return "runtime"
     name = Path(path).parent.name
     return f"cluster.{name}" if path.startswith("eds/") else f"http.{name}.rds.{name}"
 
@@ -135,13 +212,7 @@ def _file(stat: str, step: Iterable[str]) -> str:
     return next((path for path in step if _stat(path) == stat), stat)
 
 
-def _stats(admin: Admin, step: Mapping[str, object]) -> dict[str, Any]:
-    names = [_stat(path) for path in step]
-    some = "|".join(map(re.escape, names)) if len(names) <= _MANY else ".*"
-    return admin.stats(f"^({some}){_STATS}")
-
-
-def _refusals(stats: Counts, name: str) -> int:
+def _refusals(stats: Stats, name: str) -> int:
     return int(stats.get(f"{name}.update_rejected") or 0) + int(
         stats.get(f"{name}.update_failure") or 0
     )
@@ -188,7 +259,7 @@ def _undo(place: Place, admin: Admin, old: Files, changed: Iterable[str]) -> Non
     deadline = time.monotonic() + _PATIENCE
     wanted = {_stat(path): version_of(data) for path, data in stats.items()}
     while time.monotonic() < deadline and admin.answers():
-        now = _stats(admin, stats)
+        now = Watched(place, admin).versions()
         if all(
             now.get(f"{name}.version_text") in {version, None} for name, version in wanted.items()
         ):

@@ -18,7 +18,7 @@ from hrctl.drivers.api import Context, Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.envoy import EnvoyDriver, admin, process
 from hrctl.drivers.envoy.place import Place
-from hrctl.drivers.envoy.snapshot import CDS, LDS, rds, response
+from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, rds, response
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
@@ -110,7 +110,8 @@ def test_http_and_tcp_do_not_share_a_listener(mesh: Mesh) -> None:
     ("path", "edit", "field", "value"),
     [
         ("rds", ('"timeout":"5s"', '"timeout":"7s"'), "timeout", "7s"),
-        ("rds", ('"weight":90', '"weight":50'), "destinations", None),
+        (RTDS, (":90", ":50"), "destinations", None),
+        ("rds", ('"weight":1}', '"weight":5}'), "destinations", None),
         (CDS, ('"consecutive_5xx":5', '"consecutive_5xx":9'), "circuitBreaker", None),
         (LDS, ('"port_value":', '"port_value":1'), "listen", None),
         (CDS, ('"port_value":V1}', '"port_value":1}'), "destinations", None),
@@ -138,9 +139,9 @@ def test_an_edit_by_hand_is_drift_of_its_field(
         live = mesh.live(WEB)
         assert {key for key in applied if applied[key] != live[key]} == {field}
         assert value is None or live[field] == value
-        if old.startswith('"weight"'):
+        if path == RTDS:
             assert live["destinations"][0]["weight"] == 50
-        if path in {"rds", CDS}:
+        if path in {"rds", CDS, RTDS}:
             assert mesh.version("acme/shop:Route/other") == versions["other"]
     finally:
         mesh.route(destinations=[mesh.to("v1")], timeout="4s")
@@ -153,8 +154,8 @@ def test_a_share_that_was_edited_by_hand_is_drift_of_its_rule(mesh: Mesh) -> Non
         destinations=[mesh.to("v1", subset="a"), mesh.to("v2", subset="b")],
         trafficSplit={"rules": rules},
     )
-    file = mesh.driver.place.settings.folder / rds(mesh.listen)
-    file.write_text(file.read_text("utf-8").replace('"weight":90', '"weight":50'), "utf-8")
+    file = mesh.driver.place.settings.folder / RTDS
+    file.write_text(file.read_text("utf-8").replace(":90", ":50"), "utf-8")
     shares = {one["subset"]: one["percentage"] for one in mesh.live(WEB)["trafficSplit"]["rules"]}
     assert shares == {"a": 50, "b": 10}
 

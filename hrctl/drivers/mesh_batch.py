@@ -177,9 +177,8 @@ class MeshBatch(ABC):
         current = self._versions.get(source)
         if change.action is Action.DELETE and current is None:
             return Outcome(change.address, Result.DONE)
-        expected = None if change.action is Action.CREATE else change.expect_version
-        if change.action is Action.CREATE:
-            expected = self._mesh.revived.pop(change.address, None)
+        revived = self._mesh.revived.pop(change.address, None)
+        expected = revived if change.action is Action.CREATE else change.expect_version
         taken = change.previous_address is not None and change.address in self._versions
         if current != expected or taken:
             return _stale(change, current)

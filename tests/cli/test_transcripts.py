@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ VARIABLE = [
     (re.compile(r"\bapplied \d{4}-\d\d-\d\d \d\d:\d\d"), "applied TIME"),
     (re.compile(r"(?<=ed) in \d+\.\d s$", re.MULTILINE), ""),
     (re.compile(r"\b\d+\.\d s\b"), "N.N s"),
+    (re.compile(r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC"), "since TIME"),
     (re.compile(r"(\d+ \w+, )?\d+ (second|minute|hour|day|week|month|year)s? ago"), "N days ago"),
+    (re.compile(r"\bjust now$", re.MULTILINE), "N days ago"),
     (re.compile(r"(?<=first commit, )[0-9a-f]{7,}"), "COMMIT"),  # it holds the schemas
     (re.compile(r"robin@\S+ *"), "robin@host  "),
     (re.compile(r"RUN +STATUS +WHO +"), "RUN  STATUS  WHO  "),
@@ -89,9 +92,11 @@ def run(command: str, folder: Path, env: dict[str, str]) -> str:
     return text + (f"[{done.returncode}]\n" if done.returncode else "")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_transcript(file: Path, folder: Path, tmp_path: Path) -> None:
-    env = environ(tmp_path)
+def replay(file: Path, folder: Path, env: dict[str, str], hidden: Mapping[str, str]) -> None:
+    """Run the commands of a transcript in a folder that becomes a git repository.
+
+    `hidden` are patterns of what differs from run to run, and what stands for each.
+    """
     subprocess.run(
         ["bash", "-c", "git init -q && git add . && git commit -qm Start"],
         cwd=folder,
@@ -103,8 +108,15 @@ def test_transcript(file: Path, folder: Path, tmp_path: Path) -> None:
     for block in commands:
         command = block.partition("\n")[0]
         output = run(command, folder, env)
+        for pattern, instead in hidden.items():
+            output = re.sub(pattern, instead, output)
         got.append(f"{command}\n{output}" + ("\n" if block.endswith("\n\n") else ""))
     text = "$ ".join(got)
     if os.environ.get("HRCTL_UPDATE"):
         file.write_text(text, "utf-8")
     assert text == file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_transcript(file: Path, folder: Path, tmp_path: Path) -> None:
+    replay(file, folder, environ(tmp_path), {})

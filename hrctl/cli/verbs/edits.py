@@ -17,7 +17,7 @@ from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.diagnostics import HrctlError, Severity
-from hrctl.model.address import Selector
+from hrctl.model.address import Address, Selector
 from hrctl.model.values import Json
 from hrctl.source import git
 
@@ -84,8 +84,8 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
     if lines and not _write(console, draft, wish.tolerated):
         return Exit.ERROR
     message = wish.then.message or wish.subject
-    wanted = lines and wish.then.commit
-    commit = commit_files(session, draft.paths, message) if wanted else None
+    paths = _uncommitted(session, draft, wish.targets) if wish.then.commit else []
+    commit = commit_files(session, paths, message) if paths else None
     if console.json_output:
         done = {
             "targets": list(wish.targets),
@@ -106,6 +106,32 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
         if lines:
             console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
         raise
+
+
+def _uncommitted(session: Session, draft: Draft, targets: Sequence[str]) -> list[str]:
+    """What to commit: the files that changed; where it was so already, those that git has not so.
+
+    Such an edit was made a moment ago by the same command without --commit. Where the last commit
+    has the resource as it is, other changes of its file are left alone.
+    """
+    from hrctl.cli.verbs.draft import own_document
+
+    if draft.paths:
+        return draft.paths
+    tree = session.tree()
+    addresses = [Address(one) for one in targets if one in tree.rows]
+    documents = [own_document(tree, one) for one in addresses if not _committed(session, one)]
+    paths = sorted({one.path for one in documents if one is not None})
+    return [path for path in paths if _git(session, "status", "--porcelain", "--", path)]
+
+
+def _committed(session: Session, address: Address) -> bool:
+    """Whether the last commit has the resource as it is here."""
+    try:
+        before = session.tree("HEAD").rows.get(address)
+    except HrctlError:  # there is no commit yet, or one with errors
+        return False
+    return before is not None and before.digest == session.tree().rows[address].digest
 
 
 def _require_git(session: Session, wish: Wish) -> None:

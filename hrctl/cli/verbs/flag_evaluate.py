@@ -106,7 +106,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         if live:
             _add_live(session, tree, chosen, asked, rows)
         _record(session, rows)
-    _show(console, tree, rows, single=not every and users is None)
+    _show(console, tree, rows, single=not every and users is None, named=every)
     return Exit.ERROR if any(row["error"] for row in rows) else Exit.DONE
 
 
@@ -215,20 +215,23 @@ def _record(session: Session, rows: Sequence[dict[str, Json]]) -> None:
             session.console.detail(str(one))
 
 
-def _show(console: Console, tree: Tree, rows: Sequence[dict[str, Any]], *, single: bool) -> None:
+def _show(
+    console: Console, tree: Tree, rows: Sequence[dict[str, Any]], *, single: bool, named: bool
+) -> None:
     if console.json_output:
         shown = [_plain(row) for row in rows]
         console.json(shown[0] if single else shown)
     elif single:
         console.lines(_lines(rows[0]))
+    elif not rows:
+        console.note("No flags are declared here.")
     else:
-        many = len({row["address"] for row in rows}) > 1
-        heads = (["FLAG"] if many else []) + ["USER", "VARIANT", "VALUE", "REASON"]
+        heads = (["FLAG"] if named else []) + ["USER", "VARIANT", "VALUE", "REASON"]
         live = any("live" in row for row in rows)
-        table = [[*_cells(row, many=many), *_live_cells(row, asked=live)] for row in rows]
-        named = [Address(row["address"]) for row in rows]
+        table = [[*_cells(row, named=named), *_live_cells(row, asked=live)] for row in rows]
+        flags = [Address(row["address"]) for row in rows]
         spare = ["VALUE"] if len({row["user"] for row in rows}) > 1 else ["USER", "VALUE"]
-        narrow = Narrow(partial(naming.shortest, tree, named), spare) if many else None
+        narrow = Narrow(partial(naming.shortest, tree, flags), spare) if named else None
         console.table(heads + (["LIVE"] if live else []), table, narrow)
     for found in {_problem(row): None for row in rows if row["error"]}:
         if found is not None:
@@ -247,8 +250,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _cells(row: dict[str, Any], *, many: bool) -> list[Json]:
-    name = [naming.short(Address(row["address"]))] if many else []
+def _cells(row: dict[str, Any], *, named: bool) -> list[Json]:
+    name = [naming.short(Address(row["address"]))] if named else []
     return [
         *name,
         row["user"] or "-",

@@ -52,8 +52,11 @@ def answers(
             except OpenFeatureError as error:
                 code = getattr(error.error_code, "value", "PARSE_ERROR")
                 known = ErrorCode(code) if code in ErrorCode.__members__ else ErrorCode.PARSE_ERROR
-                yield Evaluation(fallback, None, Reason.ERROR, known)
+                yield Evaluation(None, None, Reason.ERROR, known)
             else:
-                yield Evaluation(one.value, one.variant, Reason(str(one.reason.value)))
+                reason = Reason(str(one.reason.value))
+                # of a flag that is off it gives the fallback, which is ours and no application's
+                value = None if reason is Reason.DISABLED else one.value
+                yield Evaluation(value, one.variant, reason)
     finally:
         quiet.setLevel(level)

@@ -294,3 +294,25 @@ def test_tables_fit_in_eighty_columns(shell: Shell) -> None:
         said = shell.hrctl("flag", *words.split())
         assert max(map(len, said.splitlines())) <= 80, said
         assert f"\nprod:{name} " in said
+
+
+def test_an_edit_that_was_looked_at_is_committed_afterwards(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "20")
+    assert shell.git("status", "--porcelain").split() == ["M", "express.yaml"]
+    shell.hrctl("flag", "rollout", "express", "20", "--commit", "--apply", "--yes")
+    assert "express is so already" in shell.err
+    assert "Committed" in shell.err
+    assert shell.git("status", "--porcelain", "--untracked-files=no") == ""
+    assert "20 %" in shell.git("log", "-1", "--format=%s")
+    head = shell.git("rev-parse", "HEAD")
+    shell.hrctl("flag", "rollout", "express", "20", "--commit")
+    assert shell.git("rev-parse", "HEAD") == head
+
+
+def test_other_changes_of_its_file_are_not_committed(shell: Shell) -> None:
+    begin(shell)
+    shell.write("express.yaml", FLAG.replace("# carefully", "# with care"))
+    shell.hrctl("flag", "rollout", "express", "10", "--commit")
+    assert "express is so already" in shell.err
+    assert shell.git("status", "--porcelain").split() == ["M", "express.yaml"]

@@ -1,23 +1,36 @@
-"""Unleash's Admin API over one connection that is kept open."""
+"""Unleash's Admin API, over connections that are kept open; safe to use from several threads."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import time
+from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from email.utils import parsedate_to_datetime
+from random import random
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from hrctl.diagnostics import HrctlError
 
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from hrctl.drivers.unleash.token import Token
+
 TIMEOUT: Final = 15.0  # seconds
-_TRIES: Final = 4
-_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_TRIES: Final = 5
+_FIRST_WAIT: Final = 0.1  # seconds; doubled each time
+_LONGEST_WAIT: Final = 30.0
+_REST: Final = 4.0  # seconds after which a connection that nobody used is not trusted any more
+_TURNED_AWAY: Final = frozenset({429, 503})  # nothing was done
+_UNCLEAR: Final = frozenset({502, 504})  # of something in between: it may have been done
 _REFUSED: Final = frozenset({401, 403})
-_LONGEST_WAIT: Final = 5.0
+_FAULT: Final = 500
 _ERROR: Final = 400
+_REPEATABLE: Final = ("/on", "/off", "/revive", "/playground", "/playground/advanced")
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, no fault of hrctl
@@ -29,71 +42,115 @@ class Refusal(Exception):  # noqa: N818 - an answer, no fault of hrctl
         self.said = said
 
 
+class Lost(Exception):  # noqa: N818 - an answer that never came
+    """The answer to a request that may not be sent twice did not come: it may have been done."""
+
+
 class Client:
     """What is asked of one Unleash."""
 
-    def __init__(self, url: str, variable: str) -> None:
+    def __init__(self, url: str, token: Token, ca_file: Path | None = None) -> None:
         self.url = url.rstrip("/")
-        self._variable = variable
-        self._connection: http.client.HTTPConnection | None = None
+        self._token = token
+        self._ca_file = ca_file
+        self._trust: ssl.SSLContext | None = None
+        self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connections."""
+        while self._idle:
+            self._idle.pop()[1].close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """What the Admin API answers, as JSON; None where it answers nothing.
 
-        `path` follows ``/api/admin``. A request that only reads, or that meets an Unleash which is
-        busy, is sent up to four times.
+        `path` follows ``/api/admin``. A request that Unleash turned away (429, 503) is sent again,
+        after the time that it asks for or a growing one; so is one whose answer got lost, if it
+        does the same when it comes twice.
 
         Raises:
             HrctlError: HR080, where Unleash cannot be reached; HR265, where it refuses the token.
+            Lost: where the answer got lost and the request must not be repeated blindly.
             Refusal: for any other answer of 400 or more.
         """
-        again = method in {"GET", "PUT", "DELETE"} or path.endswith("/export")
-        wait = 0.1
+        repeatable = method in {"GET", "PUT", "DELETE"} or path.endswith(_REPEATABLE)
+        wait = _FIRST_WAIT
         for left in reversed(range(_TRIES)):
+            asked = 0.0
             try:
                 status, retry_after, held = self._send(method, path, body)
             except (OSError, http.client.HTTPException) as error:
-                self.close()
-                if not again or not left or isinstance(error, ConnectionRefusedError):
-                    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-                    raise self._unreachable(said) from error
+                if isinstance(error, ConnectionRefusedError) or _is_untrusted(error):
+                    raise self._unreachable(error) from error
+                if not repeatable:
+                    raise Lost(_said_by(error)) from error
+                if not left:
+                    raise self._unreachable(error) from error
             else:
-                busy = status in _BUSY and (again or status in {429, 503})
-                if not busy or not left:
+                if status in _UNCLEAR and not repeatable:
+                    raise Lost(f"status {status}")
+                again = status in _TURNED_AWAY or (status >= _FAULT and repeatable)
+                if not again or not left:
                     return self._answer(status, held)
-                wait = max(wait, _seconds(retry_after))
-            time.sleep(min(wait, _LONGEST_WAIT))
+                asked = _seconds(retry_after)
+            time.sleep(min(max(asked, wait * (0.5 + random() / 2)), _LONGEST_WAIT))  # noqa: S311
             wait *= 2
         raise AssertionError  # the last round returns or raises
 
-    def _send(self, method: str, path: str, body: Any) -> tuple[int, str | None, bytes]:
-        parts = urlsplit(self.url)
-        if self._connection is None:
-            https = parts.scheme == "https"
-            kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
-            self._connection = kind(parts.netloc, timeout=TIMEOUT)
-        text = None if body is None else json.dumps(body)
-        self._connection.request(method, f"{parts.path}/api/admin{path}", text, self._headers())
-        answer = self._connection.getresponse()
-        return answer.status, answer.getheader("retry-after"), answer.read()
+    def lost(self, lost: Lost) -> HrctlError:
+        """HR080, for a change whose answers got lost again and again."""
+        return self._unreachable(lost)
 
-    def _headers(self) -> Mapping[str, str]:
-        token = os.environ.get(self._variable, "")
-        if not token:
-            raise HrctlError.of(
-                "HR265",
-                f"the token for {self.url} is missing: {self._variable} is not set",
-                hint=f"set {self._variable} to a token for Unleash's Admin API",
-            )
+    def _send(self, method: str, path: str, body: Any) -> tuple[int, str | None, bytes]:
+        headers = {"Authorization": self._secret(), "Content-Type": "application/json"}
+        text = None if body is None else json.dumps(body)
+        connection = self._connection()
+        try:
+            base = urlsplit(self.url).path
+            connection.request(method, f"{base}/api/admin{path}", text, headers)
+            answer = connection.getresponse()
+            found = answer.status, answer.getheader("retry-after"), answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append((time.monotonic(), connection))
+        return found
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """One that was used just now, else a new one."""
+        while True:
+            try:
+                since, connection = self._idle.pop()
+            except IndexError:
+                break
+            if time.monotonic() - since < _REST:
+                return connection
+            connection.close()
+        parts = urlsplit(self.url)
+        if parts.scheme == "https":
+            trust = self._trusted()
+            return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT, context=trust)
+        return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._trust is None:
+            import ssl
+
+            try:
+                self._trust = ssl.create_default_context(cafile=self._ca_file)
+            except OSError as error:  # an SSLError is one
+                raise HrctlError.of(
+                    "HR080",
+                    f"cannot read the certificates of {self._ca_file}: {_said_by(error)}",
+                    hint="`caFile` in hrctl.yaml names a PEM file",
+                ) from error
+        return self._trust
+
+    def _secret(self) -> str:
+        token = self._token.value(self.url)
         if not token.isascii() or not token.isprintable():
             raise self._token_refused()
-        return {"Authorization": token, "Content-Type": "application/json"}
+        return token
 
     def _answer(self, status: int, held: bytes) -> Any:
         if status in _REFUSED:
@@ -108,18 +165,18 @@ class Client:
             return found
         raise Refusal(status, _said(found))
 
-    def _unreachable(self, said: str) -> HrctlError:
-        return HrctlError.of(
-            "HR080",
-            f"cannot reach Unleash at {self.url}: {said}",
-            hint="start it, or mend `url` in hrctl.yaml",
-        )
+    def _unreachable(self, why: Exception | str) -> HrctlError:
+        said = why if isinstance(why, str) else _said_by(why)
+        hint = "start it, or mend `url` in hrctl.yaml"
+        if isinstance(why, Exception) and _is_untrusted(why):
+            hint = "name the file of its certificate authority as `caFile` in hrctl.yaml"
+        return HrctlError.of("HR080", f"cannot reach Unleash at {self.url}: {said}", hint=hint)
 
     def _token_refused(self) -> HrctlError:
         return HrctlError.of(
             "HR265",
-            f"Unleash at {self.url} refuses the token in {self._variable}",
-            hint=f"set {self._variable} to a token for its Admin API",
+            f"Unleash at {self.url} refuses the token in {self._token.place}",
+            hint=f"put a token for its Admin API into {self._token.place}",
         )
 
 
@@ -140,14 +197,33 @@ def asked(client: Client, method: str, path: str, body: Any = None) -> Any:
         raise HrctlError.of(
             "HR080", f"Unleash at {client.url} answers {path} with {refusal}"
         ) from refusal
+    except Lost as lost:
+        raise client.lost(lost) from lost
 
 
-def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdecimal() else 0.0
+def _is_untrusted(error: Exception) -> bool:
+    return type(error).__name__ == "SSLCertVerificationError"  # without importing ssl
+
+
+def _said_by(error: Exception) -> str:
+    known = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return known or str(error) or type(error).__name__
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Seconds, or a moment as HTTP writes it."""
+    if not retry_after:
+        return 0.0
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _said(found: Any) -> str:
-    if not isinstance(found, dict):
+    if not isinstance(found, Mapping):
         return "no reason given"
     details = found.get("details")
     if isinstance(details, list) and details and isinstance(details[0], dict):

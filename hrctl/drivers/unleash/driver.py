@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import (
@@ -20,9 +22,10 @@ from hrctl.drivers.api import (
     Secrets,
     Stamp,
 )
-from hrctl.drivers.unleash.client import Client, Refusal
-from hrctl.drivers.unleash.places import Places
+from hrctl.drivers.unleash.client import Client, Lost, Refusal
+from hrctl.drivers.unleash.places import Place, Places
 from hrctl.drivers.unleash.server import Server
+from hrctl.drivers.unleash.token import Token
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json
@@ -31,7 +34,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from hrctl.drivers.unleash.feature import Feature
+    from hrctl.drivers.unleash.strategies import Strategy
+    from hrctl.drivers.unleash.writing import Writer
     from hrctl.logic.flags.evaluation import Evaluation
+
+_FEW: Final = 8  # features that are read one by one; more are read with all others
+Key = tuple[str, str]  # a feature's name and an environment
 
 
 class UnleashDriver:
@@ -39,29 +47,42 @@ class UnleashDriver:
 
     kinds: ClassVar[frozenset[str]] = frozenset({"FeatureFlag"})
     capabilities: ClassVar[Capabilities] = Capabilities(
-        ownership=Ownership.MARK, compare_and_set=True, max_batch=100, reveals=False
+        ownership=Ownership.MARK,
+        compare_and_set=True,
+        max_batch=50,
+        max_parallel=4,  # as many connections as an Unleash has to its database, by default
+        reveals=False,
     )
 
     @classmethod
     def config_model(cls) -> type[BaseModel]:
-        """`url`, `token`, `projects` and `environments`."""
+        """`url`, `token`, `caFile`, `projects` and `environments`."""
         from hrctl.drivers.unleash.config import UnleashConfig
 
         return UnleashConfig
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._context = context
-        self._client = Client(config["url"], config["token"]["valueFrom"]["env"])
+        ca_file = config.get("caFile")
+        self._client = Client(
+            config["url"],
+            Token(config["token"]),
+            context.root / ca_file if ca_file else None,
+        )
         self._server = Server(self._client)
         self._places = Places(config)
-        self._seen: dict[tuple[str, str], Feature] = {}
-        self._planned: dict[tuple[str, str], Address] = {}
+        self._seen: dict[Key, Feature] = {}
+        self._names: set[str] = set()  # of features that were there when last looked
+        self._planned: dict[Key, Address] = {}
+        self._locks: dict[str, Lock] = {}
+        self._writer: Writer | None = None
 
     def __enter__(self) -> Self:
         """See that Unleash is there, takes the token, and has what the mappings name."""
         try:
-            projects, environments = self._server.projects(), self._server.environments()
-            self._places.require(projects, environments, self._client.url)
+            self._projects = self._server.projects()
+            environments = self._server.environments()
+            self._places.require(self._projects, environments, self._client.url)
         except BaseException:
             self._client.close()
             raise
@@ -71,23 +92,51 @@ class UnleashDriver:
         self._client.close()
 
     def scan(self) -> Iterator[Stamp]:
-        """Every feature in reach that bears hrctl's marks; one request for each environment."""
-        for environment in self._places.environments:
-            for one in self._server.features(environment):
-                self._seen[one.name, environment] = one
-                address, marks = _address(one), one.marks
-                if address is not None and marks is not None:
-                    yield Stamp(address, marks["project"], one.version)
+        """Every feature in reach that bears hrctl's marks.
+
+        One request lists each project in reach, and one has the strategies of an environment.
+        """
+        from hrctl.drivers.unleash.owners import address_of
+
+        self._look(self._places.environments)
+        for one in self._seen.values():
+            address, marks = address_of(one), one.marks
+            if address is not None and marks is not None:
+                yield Stamp(address, marks["project"], one.version)
 
     def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
         """The flags of these."""
         from hrctl.drivers.unleash.feature import live_body
+        from hrctl.drivers.unleash.owners import address_of
 
-        found = self._found(addresses)
-        for address in addresses:
-            one = found.get(address)
-            if one is not None and one.marks is not None and _address(one) == address:
+        places = {address: self._places.of(address) for address in addresses}
+        if len(addresses) > _FEW:
+            self._look(sorted({one.environment for one in places.values()}))
+        for address, place in places.items():
+            if len(addresses) > _FEW:
+                one = self._seen.get((address.name, place.environment))
+            else:
+                one = self._server.feature(address.name, *place)
+            if one is not None and one.marks is not None and address_of(one) == address:
                 yield Live(address, live_body(one), one.version, one.marks["project"])
+
+    def unmarked(self, addresses: Sequence[Address]) -> Iterator[Live]:
+        """What the last scan saw in the places of these, without a mark for their environment.
+
+        It is people's, who made it in Unleash; or this project's, where people overwrote the
+        description and the tag still says so.
+        """
+        from hrctl.drivers.unleash.feature import live_body
+        from hrctl.drivers.unleash.owners import unmarked
+
+        for address in addresses:
+            place = self._places.of(address)
+            one = self._seen.get((address.name, place.environment))
+            if one is None or one.project != place.project:
+                continue
+            owner = unmarked(one, self._context.project)
+            if owner is not None:
+                yield Live(address, live_body(one), one.version, owner or None)
 
     def plan(self, change: Change) -> Change:
         """The change as it is, where Unleash can express it and nobody else has the key.
@@ -101,92 +150,119 @@ class UnleashDriver:
             return change
         self._expressed(change)
         if change.action is Action.CREATE:
+            from hrctl.drivers.unleash.owners import taken
+
             key = change.address.name, place.environment
             other = self._planned.setdefault(key, change.address)
             if other != change.address:
-                raise HrctlError(_taken(change.address, f"this project ({other})", self._client))
-            refused = self._foreign(change.address, self._seen.get(key))
+                raise HrctlError(taken(change.address, f"this project ({other})", self._client.url))
+            refused = self._foreign(change, place, self._seen.get(key))
             if refused is not None:
                 raise HrctlError(refused)
         return change
 
     def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
-        """One request reads what is there; each change then takes a few."""
-        try:
-            found = self._found([one.address for one in batch])
-        except HrctlError as error:
-            for one in batch:
-                yield Outcome(one.address, Result.FAILED, error=error.diagnostics[0])
-            return
-        written: set[str] = set()
+        """Each change reads what is there just before it writes; it takes two to five requests.
+
+        Several batches may be under way at once; of two changes of one feature, which have its
+        description in common, one waits for the other.
+        """
         for change in batch:
             begin = time.perf_counter()
-            name = change.address.name
+            address = change.address
             try:
-                # all environments share one description: a change before this may have written it
-                held = self._found([change.address]) if name in written else found
-                written.add(name)
-                outcome = self._change(change, held.get(change.address), secrets)
+                with self._locks.setdefault(address.name, Lock()):
+                    outcome = self._change(change, secrets)
             except HrctlError as error:
-                outcome = Outcome(change.address, Result.FAILED, error=error.diagnostics[0])
+                outcome = Outcome(address, Result.FAILED, error=error.diagnostics[0])
+            except Lost as lost:
+                (cause,) = self._client.lost(lost).diagnostics
+                outcome = Outcome(address, Result.FAILED, error=cause)
             except Refusal as refusal:
-                said = f"Unleash refuses {change.address}: {refusal.said} ({refusal.status})"
-                error_ = Diagnostic("HR083", said, address=change.address)
-                outcome = Outcome(change.address, Result.FAILED, error=error_)
-            seconds = time.perf_counter() - begin
-            yield Outcome(
-                outcome.address,
-                outcome.result,
-                outcome.version,
-                error=outcome.error,
-                seconds=seconds,
-            )
+                said = f"Unleash refuses {address}: {refusal.said} ({refusal.status})"
+                refused = Diagnostic("HR083", said, address=address)
+                outcome = Outcome(address, Result.FAILED, error=refused)
+            yield replace(outcome, seconds=time.perf_counter() - begin)
 
-    def _change(self, change: Change, found: Feature | None, secrets: Secrets) -> Outcome:
-        from hrctl.drivers.unleash.feature import marked
+    def _change(self, change: Change, secrets: Secrets) -> Outcome:
+        from hrctl.drivers.unleash.writing import Exists, Moved
 
-        address = change.address
-        taken = self._foreign(address, found)
-        if taken is not None:
-            return Outcome(address, Result.FAILED, error=taken)
-        here = found if found is not None and found.marks is not None else None
-        now = here.version if here is not None else None
-        if now != change.expect_version:
-            moved = f"{address} is not in Unleash as the plan saw it"
-            error = Diagnostic("HR084", moved, address=address, hint="plan again")
-            return Outcome(address, Result.STALE, now, error=error)
-        if change.action is Action.DELETE:
-            if here is None:
-                return Outcome(address, Result.DONE)
-            self._server.remove(here)
+        address, place = change.address, self._places.of(change.address)
+        found = None
+        if change.action is not Action.CREATE or address.name in self._names:
+            found = self._server.feature(address.name, *place)
+            self._recall(found)
+        refused = self._refused(change, place, found)
+        if refused is not None:
+            return refused
+        try:
+            if change.action is not Action.DELETE:
+                return self._write(change, place, found, secrets)
+            if found is not None:
+                self._writing().remove(found)
             return Outcome(address, Result.DONE)
+        except Moved:
+            return _stale(change, None)
+        except Exists:
+            return self._after_all(change, place, secrets)
+
+    def _after_all(self, change: Change, place: Place, secrets: Secrets) -> Outcome:
+        """A create of a name that is taken: it was made just now, or archived some day."""
+        from hrctl.drivers.unleash.owners import taken
+        from hrctl.drivers.unleash.writing import Exists, Moved
+
+        name = change.address.name
+        found = self._server.feature(name, *place)
+        refused = self._refused(change, place, found)
+        if refused is not None:
+            return refused
+        if found is None:
+            found = self._writing().revived(name, place)
+        if found is None:
+            owner = "another of Unleash's projects, where it is archived"
+            error = taken(change.address, owner, self._client.url)
+            return Outcome(change.address, Result.FAILED, error=error)
+        try:
+            return self._write(change, place, found, secrets)
+        except (Moved, Exists):
+            return _stale(change, None)
+
+    def _write(
+        self, change: Change, place: Place, found: Feature | None, secrets: Secrets
+    ) -> Outcome:
+        from hrctl.drivers.unleash.marks import marked
+
         body = change.after or {}
         if "valueFrom" in json.dumps(body):
             body = secrets.resolve(body)
         wanted = self._expressed(change, body)
-        place = self._places.of(address)
-        mark = marked(self._context.project, address, body)
-        written = self._server.write(address.name, place, found, mark, wanted)
-        return Outcome(address, Result.DONE, written.version)
+        mark = marked(self._context.project, change.address, body)
+        written = self._writing().write(change.address.name, place, found, mark, wanted)
+        self._names.add(change.address.name)
+        return Outcome(change.address, Result.DONE, written.version)
 
-    def _expressed(self, change: Change, body: Body | None = None) -> list[dict[str, Json]]:
-        from hrctl.drivers.unleash.strategies import NotExpressible, strategies
+    def _refused(self, change: Change, place: Place, found: Feature | None) -> Outcome | None:
+        """Where it is another's, or not as the plan saw it."""
+        foreign = self._foreign(change, place, found)
+        if foreign is not None:
+            return Outcome(change.address, Result.FAILED, error=foreign)
+        now = None
+        if found is not None and (found.marks is not None or change.expect_version is not None):
+            now = found.version
+        return _stale(change, now) if now != change.expect_version else None
 
-        try:
-            return strategies(change.address.name, body or change.after or {})
-        except NotExpressible as error:
-            raise HrctlError(
-                Diagnostic(
-                    "HR252",
-                    f"{change.address} uses {error}, which Unleash does not have",
-                    change.span,
-                    address=change.address,
-                    hint="say it otherwise, or bind the flag to a driver that has it",
-                )
-            ) from error
+    def _foreign(self, change: Change, place: Place, found: Feature | None) -> Diagnostic | None:
+        """HR267, where the key is another's. What is people's a change may take that knows it."""
+        from hrctl.drivers.unleash.owners import foreign, taken
+
+        if found is None:
+            return None
+        knows = change.action is not Action.CREATE
+        owner = foreign(change.address, place, found, self._context.project, knows=knows)
+        return None if owner is None else taken(change.address, owner, self._client.url)
 
     def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:
-        """Whether applications find the flag, and as what."""
+        """The status of each, as it is live."""
         for live in self.read(addresses):
             yield HealthReport(live.address, str(live.body["spec"].get("status")))
 
@@ -204,55 +280,47 @@ class UnleashDriver:
 
         return counts(self._client, self._places, addresses)
 
-    def _found(self, addresses: Sequence[Address]) -> dict[Address, Feature]:
-        """What is there of these keys, whoever's it is."""
-        by_place: dict[str, dict[str, list[Address]]] = {}
-        for address in addresses:
-            environment = self._places.of(address).environment
-            by_place.setdefault(environment, {}).setdefault(address.name, []).append(address)
-        return {
-            address: one
-            for environment, wanted in by_place.items()
-            for one in self._server.features(environment, list(wanted))
-            for address in wanted[one.name]
-        }
+    def _look(self, environments: Sequence[str]) -> None:
+        """Read everything in some environments."""
+        overview = self._server.overview(self._places.projects.intersection(self._projects))
+        for key in [key for key in self._seen if key[1] in environments]:
+            del self._seen[key]
+        for environment in environments:
+            for one in self._server.features(environment, overview):
+                self._seen[one.name, environment] = one
+        self._names = {name for name, _ in self._seen}
 
-    def _foreign(self, address: Address, found: Feature | None) -> Diagnostic | None:
-        """HR267, where the key is another's: a project's, a registry's, or that of people."""
-        from hrctl.drivers.unleash.feature import all_marks
+    def _recall(self, found: Feature | None) -> None:
+        """The tags of a feature, if a scan saw them."""
+        if found is not None:
+            seen = self._seen.get((found.name, found.environment))
+            found.tags = seen.tags if seen is not None else None
 
-        if found is None:
-            return None
-        place = self._places.of(address)
-        mine = self._context.project
-        if found.project != place.project:
-            return _taken(address, f"Unleash's project '{found.project}'", self._client)
-        for held in [found.marks] if found.marks else all_marks(found.description).values():
-            if held["project"] != mine or (found.marks and held["address"] != address):
-                owner = f"project '{held['project']}' ({held['address']})"
-                return _taken(address, owner, self._client)
-        if not all_marks(found.description):
-            return _taken(address, "people, who made it in Unleash", self._client)
-        if not found.marks and (found.enabled or found.found):
-            who = f"people, who use it in the environment '{found.environment}'"
-            return _taken(address, who, self._client)
-        return None
+    def _writing(self) -> Writer:
+        from hrctl.drivers.unleash.writing import Writer
 
+        if self._writer is None:
+            self._writer = Writer(self._server, self._context.project)
+        return self._writer
 
-def _address(feature: Feature) -> Address | None:
-    """What a feature is called here; None for one without marks, or with marks people wrote."""
-    if feature.marks is None:
-        return None
-    try:
-        return Address.parse(feature.marks["address"])
-    except HrctlError:
-        return None
+    def _expressed(self, change: Change, body: Body | None = None) -> list[Strategy]:
+        from hrctl.drivers.unleash.strategies import NotExpressible, strategies
+
+        try:
+            return strategies(change.address.name, body or change.after or {})
+        except NotExpressible as error:
+            raise HrctlError(
+                Diagnostic(
+                    "HR252",
+                    f"{change.address} uses {error}: Unleash has no such thing",
+                    span=change.span,
+                    address=change.address,
+                    hint="declare it another way, or bind the flag to another driver",
+                )
+            ) from error
 
 
-def _taken(address: Address, owner: str, client: Client) -> Diagnostic:
-    return Diagnostic(
-        "HR267",
-        f"the flag '{address.name}' in Unleash at {client.url} belongs to {owner}",
-        address=address,
-        hint="give one of them another name",
-    )
+def _stale(change: Change, now: str | None) -> Outcome:
+    moved = f"{change.address} is not in Unleash as the plan saw it"
+    error = Diagnostic("HR084", moved, address=change.address, hint="plan again")
+    return Outcome(change.address, Result.STALE, now, error=error)

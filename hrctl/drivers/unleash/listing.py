@@ -9,7 +9,7 @@ from typing import Any
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.unleash.client import Client, asked, part
-from hrctl.drivers.unleash.feature import all_marks
+from hrctl.drivers.unleash.marks import all_marks
 from hrctl.drivers.unleash.places import Place, Places
 from hrctl.model.address import Address
 

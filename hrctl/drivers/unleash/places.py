@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address
 from hrctl.model.values import Json
+
+DEFAULT: Final = "default"
 
 
 class Place(NamedTuple):
@@ -30,6 +32,11 @@ class Places:
     def environments(self) -> list[str]:
         """Unleash's environments in reach."""
         return sorted(set(self._environments.values()))
+
+    @property
+    def projects(self) -> frozenset[str]:
+        """Unleash's projects in reach."""
+        return frozenset(self._projects.values()) | {DEFAULT}
 
     def of(self, address: Address) -> Place:
         """Where a flag goes: the project of the nearest registry, the environment of a level.
@@ -54,7 +61,7 @@ class Places:
             project = self._projects.get("/".join(levels[:end]))
             if project is not None:
                 return project
-        return "default"
+        return DEFAULT
 
     def require(self, projects: Collection[str], environments: Collection[str], where: str) -> None:
         """Fail for what the mappings name and Unleash does not have.
@@ -62,7 +69,7 @@ class Places:
         Raises:
             HrctlError: HR266.
         """
-        wanted = set(self._projects.values()) or {"default"}
+        wanted = set(self._projects.values()) or {DEFAULT}
         for what, named, there in (
             ("project", wanted, projects),
             ("environment", self._environments.values(), environments),

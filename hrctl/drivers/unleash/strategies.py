@@ -195,10 +195,14 @@ def _version(text: Any) -> str:
 
 
 def normal(found: dict[str, Any]) -> Strategy:
-    """A live strategy without what Unleash adds to it."""
+    """A live strategy without what Unleash adds to it, and without its title: words for people.
+
+    The variants of one that is switched off, or that only applications know how to ask, are not in
+    every list that Unleash gives, and are left out.
+    """
     made: Strategy = {
         "name": found["name"],
-        "parameters": dict(found.get("parameters") or {}),
+        "parameters": {key: str(one) for key, one in (found.get("parameters") or {}).items()},
         "constraints": [_bare(one) for one in found.get("constraints") or ()],
     }
     if found.get("disabled"):
@@ -213,13 +217,33 @@ def normal(found: dict[str, Any]) -> Strategy:
         }
         for one in found.get("variants") or ()
     ]
-    if variants:
+    seen = found["name"] in _EVALUATED and not found.get("disabled")
+    if seen and any(one["weight"] for one in variants):
         made["variants"] = sorted(variants, key=lambda one: str(one["name"]))
     return made
 
 
+_EVALUATED: Final = frozenset(
+    {
+        "default",
+        "flexibleRollout",
+        "gradualRolloutRandom",
+        "gradualRolloutSessionId",
+        "gradualRolloutUserId",
+        "remoteAddress",
+        "userWithId",
+    }
+)
+
+
 def _bare(constraint: dict[str, Any]) -> dict[str, Any]:
-    made = {key: held for key, held in constraint.items() if held not in (None, False, [], "")}
+    made = {
+        key: held
+        for key, held in constraint.items()
+        if key != "result" and held not in (None, False, [], "")
+    }
     if "values" in made:
         made["values"] = sorted(made["values"])
+    if "value" in made:
+        made["value"] = str(made["value"])
     return made

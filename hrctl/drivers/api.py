@@ -259,6 +259,23 @@ class Actions(Protocol):
 
 
 @runtime_checkable
+class Unmarked(Protocol):
+    """A driver with things that have no address until one is declared in their place.
+
+    Where a mark gives a live thing its address, `scan` cannot name what bears none. So the planner
+    asks for the places of what is declared and has no stamp.
+    """
+
+    def unmarked(self, addresses: Sequence[Address]) -> Iterator[Live]:
+        """What the last scan saw in the places of these without a mark that gives it an address.
+
+        `owner` is the project that it belongs to by another sign (None: nobody's, it may be
+        adopted). One that belongs to another project is left out, and refused by `plan`.
+        """
+        ...
+
+
+@runtime_checkable
 class Importer(Protocol):
     """A driver that can describe what is live as manifests."""
 

@@ -21,7 +21,7 @@ from hrctl.reconcile.observe import Observation, observe
 from hrctl.reconcile.options import PlanOptions, PlanSource, named
 from hrctl.reconcile.references import References
 from hrctl.reconcile.selection import Selection
-from hrctl.reconcile.settle import judge, read_live
+from hrctl.reconcile.settle import judge, read_live, read_unmarked
 
 Rows = Mapping[Address, Row]
 
@@ -211,11 +211,16 @@ class _Planning:
             (name, address)
             for address in sorted(addresses)
             for name in sorted({row.driver for row in self._bound(address)})
-            if (name, address) not in self.live and self.seen.stamp(name, address)
+            if (name, address) not in self.live
         ]
-        for (name, address), live in read_live(self.drivers, wanted).items():
+        stamped = [one for one in wanted if self.seen.stamp(*one)]
+        for (name, address), live in read_live(self.drivers, stamped).items():
             stamp = self.seen.stamp(name, address)
             self.live[name, address] = replace(live, owner=stamp.owner if stamp else live.owner)
+        if len(stamped) < len(wanted):
+            others = (one for one in wanted if not self.seen.stamp(*one))
+            for name, live in read_unmarked(self.drivers, others):
+                self.live[name, live.address] = live
 
     def _settle(self, chosen: set[Address]) -> None:
         """Step 4: what the ledger would say after the intents were settled."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hrctl.drivers.api import Driver, Live
+from hrctl.drivers.api import Driver, Live, Unmarked
 from hrctl.ledger.api import ChangeRecord, Entry, Intent, Lease, Ledger, Settled
 from hrctl.model.address import Address, is_within
 from hrctl.model.plan import Action
@@ -60,6 +60,20 @@ def read_live(
         for live in drivers[name].read(addresses):
             found[name, live.address] = live
     return found
+
+
+def read_unmarked(
+    drivers: Mapping[str, Driver], wanted: Iterable[tuple[str, Address]]
+) -> Iterator[tuple[str, Live]]:
+    """What stands in the places of these (instance, address) pairs, though no scan named it."""
+    by_driver: dict[str, list[Address]] = {}
+    for name, address in wanted:
+        by_driver.setdefault(name, []).append(address)
+    for name, addresses in by_driver.items():
+        driver: object = drivers.get(name)
+        if isinstance(driver, Unmarked):
+            for live in driver.unmarked(addresses):
+                yield name, live
 
 
 def settle_pending(

@@ -1,8 +1,15 @@
 """Feature flags in Unleash, through its Admin API.
 
-client      HTTP: one connection, timeouts, a few retries
+client      HTTP: connections that are kept, timeouts, retries
+token       where its token is
+places      what registries are called there
+server      what is there: all features, or one
 strategies  rules, shares and tests as strategies of an environment
-feature     the marks of hrctl, and a live feature as a body
+reading     strategies as rules, shares and tests
+marks       the marks of hrctl on a feature
+feature     a feature in one environment, and as a body
+owners      whose it is
+writing     one feature made what is wanted
 listing     which flags are there, and where
 playground  what somebody gets, by Unleash's own evaluator
 metrics     how often applications asked

@@ -107,6 +107,10 @@ class Writer:
         found = self._server.feature(name, place.project, place.environment)
         if found is None or found.project != place.project:
             return None
+        bare = found.description
+        for environment in all_marks(bare):
+            bare = described(bare, environment, None)
+        self._describe(found, bare)
         return found
 
     def _written(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.drivers.unleash.server import Running, Unleash
+from tests.drivers.unleash.project import UnleashProject, made
+from tests.drivers.unleash.server import ADMIN, Running, Unleash
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,22 @@ def unleash(running: Unleash) -> Unleash:
     """The server without features."""
     running.clear()
     return running
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    unleash: Unleash,
+    monkeypatch: pytest.MonkeyPatch,
+) -> UnleashProject:
+    """A project whose flags go there, and the folder that hrctl runs in."""
+    monkeypatch.setenv("UNLEASH_TOKEN", ADMIN)
+    monkeypatch.setenv("COLUMNS", "80")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Robin")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "robin@example.org")
+    found = made(tmp_path / "acme", capsys, unleash)
+    monkeypatch.chdir(found.root)
+    found.hrctl("apply", "--yes", "--quiet")  # its registries
+    return found

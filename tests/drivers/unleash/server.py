@@ -53,6 +53,22 @@ class Unleash:
         except ValueError:
             return held.decode()
 
+    def until_served(self, *names: str) -> None:
+        """Wait until applications get these features as they are: it looks once a second.
+
+        Descriptions tell: hrctl's mark in them has a number that none had before.
+        """
+        deadline = time.monotonic() + PATIENCE
+        listed = self.call("GET", "/api/admin/projects/default/features")["features"]
+        wanted = {one["name"]: one["description"] for one in listed if one["name"] in names}
+        while True:
+            found = self.call("GET", "/api/client/features", token=CLIENT)["features"]
+            served = {one["name"]: (one["description"], one["enabled"]) for one in found}
+            if all(served.get(name) == (text, True) for name, text in wanted.items()):
+                return
+            assert time.monotonic() < deadline, (wanted, served)
+            time.sleep(0.05)
+
     def clear(self) -> None:
         """Archive and delete every feature."""
         found = self.call("GET", "/api/admin/projects/default/features")["features"]

@@ -79,6 +79,7 @@ def test_what_an_application_asks_is_counted(
     never = {one.address: one for one in driver.evaluations(list(SPECS))}
     assert {one.last for one in never.values()} == {None}
     assert {one.enabled + one.disabled for one in never.values()} == {0}
+    unleash.until_served(EXPRESS.name, COLOUR.name)
     client = UnleashClient(
         f"{unleash.url}/api",
         "shop",

@@ -1,0 +1,186 @@
+"""Plans and applies from the command line, while people work in Unleash's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.drivers.unleash.project import UnleashProject, made
+from tests.drivers.unleash.server import Unleash
+
+FEATURES = "/api/admin/projects/default/features"
+FLAG = f"{FEATURES}/express"
+DEVELOPMENT = f"{FLAG}/environments/development"
+GRADUAL = (
+    "{{type: BOOLEAN, status: ROLLOUT, hash: unleash,"
+    " rollout: {{strategy: GRADUAL, percentage: {}}}}}"
+)
+
+
+def by_hand(unleash: Unleash, *strategies: dict[str, Any], description: str = "theirs") -> None:
+    """Make the flag as people do, on for development."""
+    body = {"name": "express", "type": "release", "description": description}
+    unleash.call("POST", FEATURES, body)
+    for one in strategies:
+        unleash.call("POST", f"{DEVELOPMENT}/strategies", one)
+    unleash.call("POST", f"{DEVELOPMENT}/on")
+
+
+def share(percentage: int, **more: Any) -> dict[str, Any]:
+    """A strategy as the interface makes it."""
+    parameters = {"rollout": str(percentage), "stickiness": "userId", "groupId": "express"}
+    return {"name": "flexibleRollout", "parameters": parameters, **more}
+
+
+def newest_event(unleash: Unleash) -> int:
+    return int(unleash.call("GET", "/api/admin/search/events?limit=1")["events"][0]["id"])
+
+
+def test_a_flag_from_its_first_day_to_its_last(project: UnleashProject, unleash: Unleash) -> None:
+    project.flag(GRADUAL.format(10))
+    assert "1 to add" in project.hrctl("plan")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert one["parameters"]["rollout"] == "10"
+
+    (first,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    unleash.call("PUT", f"{DEVELOPMENT}/strategies/{first['id']}", share(25))
+    shown = project.hrctl("plan")
+    assert "rollout.percentage" in shown
+    assert "live 25, wanted 10" in shown
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+
+    project.flag(GRADUAL.format(50))
+    project.hrctl("apply", "--yes")
+    project.hrctl("rollback", "HEAD~1", "--apply", "--yes")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert one["parameters"]["rollout"] == "10"
+
+    project.git("rm", "-q", "dev/express.yaml")
+    project.commit()
+    assert "1 to destroy" in project.hrctl("plan")
+    project.hrctl("apply", "--yes")
+    assert unleash.call("GET", FEATURES)["features"] == []
+
+    project.flag(GRADUAL.format(5))
+    project.hrctl("apply", "--yes")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert one["parameters"]["rollout"] == "5"
+    assert "No changes." in project.hrctl("plan")
+
+
+def test_a_plan_leaves_no_trace(project: UnleashProject, unleash: Unleash) -> None:
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    before = newest_event(unleash)
+    for _ in range(2):
+        project.hrctl("plan")
+    assert newest_event(unleash) == before
+
+
+def test_what_people_made_is_adopted_field_by_field(
+    project: UnleashProject, unleash: Unleash
+) -> None:
+    gold = {"contextName": "plan", "operator": "IN", "values": ["gold"]}
+    by_hand(unleash, share(100, constraints=[gold]), share(25), description="Theirs.\nOf old.")
+    project.flag(GRADUAL.format(10))
+    assert project.fails("plan") == 4
+    assert "HR126" in project.err
+    assert "--adopt" in project.err
+    assert project.fails("apply", "--yes") == 4
+    assert unleash.call("GET", FLAG)["description"] == "Theirs.\nOf old."
+
+    shown = project.hrctl("plan", "--adopt")
+    assert "takes over what is live" in shown
+    assert "rollout.percentage" in shown
+    assert "25 -> 10" in shown
+    assert "targeting" in shown
+    assert 'attribute: "plan", operator: "in"' in shown
+    project.hrctl("apply", "--yes", "--adopt")
+    assert "No changes." in project.hrctl("plan")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert (one["parameters"]["rollout"], one["constraints"]) == ("10", [])
+    assert unleash.call("GET", FLAG)["description"].startswith("Theirs.\nOf old.\nhrctl:{")
+
+
+def test_what_is_as_it_is_declared_is_adopted_with_its_mark(
+    project: UnleashProject, unleash: Unleash
+) -> None:
+    by_hand(unleash, share(10))
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes", "--adopt")
+    assert "No changes." in project.hrctl("plan")
+    assert "hrctl:{" in unleash.call("GET", FLAG)["description"]
+    tags = unleash.call("GET", "/api/admin/features/express/tags")["tags"]
+    assert [(one["type"], one["value"]) for one in tags] == [("hrctl", "acme")]
+
+
+def test_an_environment_that_people_use_is_adopted(
+    project: UnleashProject, unleash: Unleash
+) -> None:
+    project.flag(GRADUAL.format(10), environment="prod")
+    project.hrctl("apply", "--yes")
+    unleash.call("POST", f"{DEVELOPMENT}/strategies", share(40))
+    unleash.call("POST", f"{DEVELOPMENT}/on")
+    project.flag(GRADUAL.format(10))
+    assert project.fails("plan") == 4
+    assert "HR126" in project.err
+    assert "40 -> 10" in project.hrctl("plan", "--adopt")
+    project.hrctl("apply", "--yes", "--adopt")
+    assert "No changes." in project.hrctl("plan")
+
+
+def test_another_projects_flag_is_not_adopted(
+    project: UnleashProject, unleash: Unleash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    other = made(project.root.parent / "other", project.capsys, unleash)
+    other.configure(unleash.url, name="other")
+    other.write("registry.yaml", other.read("registry.yaml").replace("name: acme", "name: other"))
+    monkeypatch.chdir(other.root)
+    for environment in ("dev", "prod"):
+        other.flag(GRADUAL.format(50), environment=environment)
+        assert other.fails("apply", "--yes", "--adopt") == 1
+        assert "HR267" in other.err
+        assert "project 'acme' (acme/dev:FeatureFlag/express)" in " ".join(other.err.split())
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert one["parameters"]["rollout"] == "10"
+
+
+def test_a_description_that_people_wrote_over_is_mended(
+    project: UnleashProject, unleash: Unleash
+) -> None:
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    (first,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    unleash.call("PUT", f"{DEVELOPMENT}/strategies/{first['id']}", share(25))
+    patch = [{"op": "replace", "path": "/description", "value": "Ours now."}]
+    unleash.call("PATCH", FLAG, patch)
+    shown = project.hrctl("plan")
+    assert "live 25, wanted 10" in shown
+    assert "1 to add" not in shown
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    assert unleash.call("GET", FLAG)["description"].startswith("Ours now.\nhrctl:{")
+
+
+def test_text_around_the_mark_is_kept(project: UnleashProject, unleash: Unleash) -> None:
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    held = unleash.call("GET", FLAG)["description"]
+    text = f"Above.\n{held} See the wiki.\nBelow.\n"
+    unleash.call("PATCH", FLAG, [{"op": "replace", "path": "/description", "value": text}])
+    assert "No changes." in project.hrctl("plan")
+    project.flag(GRADUAL.format(20))
+    project.hrctl("apply", "--yes")
+    now = unleash.call("GET", FLAG)["description"]
+    assert now.startswith("Above.\n")
+    assert now.endswith("} See the wiki.\nBelow.\n")
+    project.git("rm", "-q", "dev/express.yaml")
+    project.commit()
+    project.hrctl("apply", "--yes")
+    assert unleash.call("GET", FEATURES)["features"] == []

@@ -88,9 +88,7 @@ class Writer:
         if not set(all_marks(found.description)) - {found.environment} and not found.elsewhere:
             self._delete(path_of(found.project, found.name))
             return
-        if found.enabled:
-            self._turn(found, on=False)
-        self._replace(found, [])
+        self._cleared(found)
         without = described(found.description, found.environment, None)
         self._describe(found, without)
         if not all_marks(without):
@@ -98,7 +96,10 @@ class Writer:
             self._delete(tag)
 
     def revived(self, name: str, place: Place) -> Feature | None:
-        """A feature that was archived, without its marks; None where it is not in the project."""
+        """A feature that was archived, without what hrctl left in it when it was.
+
+        None where it is not in the project.
+        """
         try:
             revive = f"/projects/{part(place.project)}/revive"
             self._client.call("POST", revive, {"features": [name]})
@@ -107,11 +108,21 @@ class Writer:
         found = self._server.feature(name, place.project, place.environment)
         if found is None or found.project != place.project:
             return None
-        bare = found.description
-        for environment in all_marks(bare):
-            bare = described(bare, environment, None)
-        self._describe(found, bare)
+        description = found.description
+        for environment in all_marks(found.description):
+            one = self._server.feature(name, place.project, environment)
+            if one is not None:
+                self._cleared(one)
+            description = described(description, environment, None)
+        found = self._server.feature(name, place.project, place.environment)
+        if found is not None:
+            self._describe(found, description)
         return found
+
+    def _cleared(self, found: Feature) -> None:
+        if found.enabled:
+            self._turn(found, on=False)
+        self._replace(found, [])
 
     def _written(
         self,

@@ -75,10 +75,9 @@ class Unleash:
         names = {"features": [one["name"] for one in found]}
         if names["features"]:
             self.call("POST", "/api/admin/projects/default/archive", names)
-        path = "/api/admin/search/features?project=IS:default&archived=IS:true&limit=1000"
-        archived = self.call("GET", path)["features"]
-        names = {"features": [one["name"] for one in archived]}
-        if names["features"]:
+        path = "/api/admin/search/features?project=IS:default&archived=IS:true&limit=100"
+        while archived := self.call("GET", path)["features"]:  # at most a hundred at a time
+            names = {"features": [one["name"] for one in archived]}
             self.call("POST", "/api/admin/projects/default/delete", names)
 
 

@@ -184,3 +184,16 @@ def test_text_around_the_mark_is_kept(project: UnleashProject, unleash: Unleash)
     project.commit()
     project.hrctl("apply", "--yes")
     assert unleash.call("GET", FEATURES)["features"] == []
+
+
+def test_what_people_archived_is_brought_back(project: UnleashProject, unleash: Unleash) -> None:
+    for environment in ("dev", "prod"):
+        project.flag(GRADUAL.format(10), environment=environment)
+    project.hrctl("apply", "--yes")
+    unleash.call("DELETE", FLAG)
+    assert "2 drifted" in project.hrctl("plan")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    for one in unleash.call("GET", FLAG)["environments"]:
+        assert [held["parameters"]["rollout"] for held in one["strategies"]] == ["10"]
+        assert one["enabled"]

@@ -36,11 +36,13 @@ class Unleash:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def call(self, method: str, path: str, body: Any = None, token: str = ADMIN) -> Any:
-        """What the Admin API answers; a status of 400 or more fails."""
+    def call(
+        self, method: str, path: str, body: Any = None, token: str = ADMIN, **more: str
+    ) -> Any:
+        """What the Admin API answers; a status of 400 or more fails. `more` are headers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            headers = {"Authorization": token, "Content-Type": "application/json"}
+            headers = {"Authorization": token, "Content-Type": "application/json", **more}
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, headers)
             answer = connection.getresponse()
@@ -56,13 +58,15 @@ class Unleash:
     def until_served(self, *names: str) -> None:
         """Wait until applications get these features as they are: it looks once a second.
 
-        Descriptions tell: hrctl's mark in them has a number that none had before.
+        Asked as they do, as it keeps answers by the question. Descriptions tell: hrctl's mark in
+        them has a number that none had before.
         """
         deadline = time.monotonic() + PATIENCE
         listed = self.call("GET", "/api/admin/projects/default/features")["features"]
         wanted = {one["name"]: one["description"] for one in listed if one["name"] in names}
         while True:
-            found = self.call("GET", "/api/client/features", token=CLIENT)["features"]
+            path, like_an_sdk = "/api/client/features", {"Unleash-Client-Spec": "5.2.0"}
+            found = self.call("GET", path, token=CLIENT, **like_an_sdk)["features"]
             served = {one["name"]: (one["description"], one["enabled"]) for one in found}
             if all(served.get(name) == (text, True) for name, text in wanted.items()):
                 return

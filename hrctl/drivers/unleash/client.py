@@ -176,7 +176,7 @@ class Client:
         return HrctlError.of(
             "HR265",
             f"Unleash at {self.url} refuses the token in {self._token.place}",
-            hint=f"put a token for its Admin API into {self._token.place}",
+            hint=self._token.remedy,
         )
 
 

@@ -130,7 +130,10 @@ class UnleashDriver:
         from hrctl.drivers.unleash.owners import unmarked
 
         for address in addresses:
-            place = self._places.of(address)
+            try:
+                place = self._places.of(address)
+            except HrctlError:  # `plan` tells
+                continue
             one = self._seen.get((address.name, place.environment))
             if one is None or one.project != place.project:
                 continue

@@ -20,6 +20,11 @@ class Token:
         """What to call it in a message."""
         return self._variable
 
+    @property
+    def remedy(self) -> str:
+        """What to do where Unleash does not take it."""
+        return f"set {self._variable} to a token for its Admin API"
+
     def value(self, url: str) -> str:
         """The token.
 

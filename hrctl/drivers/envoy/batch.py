@@ -15,7 +15,8 @@ from hrctl.drivers.envoy.inlining import inlined
 from hrctl.drivers.envoy.place import cannot_write, digest
 from hrctl.drivers.envoy.snapshot import Files, Parsed, with_vacant
 from hrctl.drivers.local_store import Written
-from hrctl.drivers.mesh_batch import Accepted, MeshBatch, closing
+from hrctl.drivers.mesh.batch import Accepted, MeshBatch, closing
+from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -35,7 +36,7 @@ class Batch(MeshBatch):
 
     refusal: ClassVar[str] = "HR211"
     _bodies: Bodies
-    _listeners: listening.Listeners
+    _listeners: Listeners
 
     def __init__(self, driver: EnvoyDriver, secrets: Secrets) -> None:
         super().__init__(driver, secrets)
@@ -72,7 +73,7 @@ class Batch(MeshBatch):
         return self._driver.place.token(assembly.FORMAT, self._digests, self._rows)
 
     def _begin(self) -> None:
-        self._listeners = listening.Listeners(self._bodies.of("Route"), self._driver.place)
+        self._listeners = listening.listeners(self._bodies.of("Route"), self._driver.place)
 
     def _require_possible(self, address: Address, body: Body) -> None:
         listening.require_possible(address, body)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hrctl.drivers.envoy.draining import place_of
-from hrctl.drivers.envoy.names import split_address
+from hrctl.drivers.mesh.names import split_address
 
 Host = Mapping[str, Any]
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hrctl.drivers.envoy.names import (
-    Resource,
-    cluster_name,
-    duration,
-    ident,
-    is_ip,
-    marked,
-    socket_address,
-    split_address,
-)
+from hrctl.drivers.envoy.names import Resource, duration, marked, socket_address
+from hrctl.drivers.mesh.names import cluster_name, ident, is_ip, split_address
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.model.address import Address

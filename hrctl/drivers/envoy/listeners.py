@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hrctl.drivers.envoy import clusters
-from hrctl.drivers.envoy.names import Resource, duration, ident, marked, socket_address
+from hrctl.drivers.envoy.names import Resource, duration, marked, socket_address
 from hrctl.drivers.envoy.weights import whole
+from hrctl.drivers.mesh.names import ident
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 

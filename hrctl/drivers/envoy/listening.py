@@ -3,79 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.envoy.names import is_ip, split_address
 from hrctl.drivers.envoy.place import Place
-from hrctl.drivers.envoy.snapshot import LDS, listen_of, resources_of
+from hrctl.drivers.envoy.snapshot import LDS, resources_of
+from hrctl.drivers.mesh.listeners import Listeners
+from hrctl.drivers.mesh.names import is_ip, split_address
 from hrctl.logic.mesh.order import shares
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
 
-class Listeners:
-    """The listeners of some bodies, and of those that are added."""
-
-    def __init__(self, bodies: Mapping[Address, Body], place: Place) -> None:
-        self._settings = place.settings
-        self._local = place.embedded
-        self._routes: dict[str, dict[Address, Any]] = {}
-        for address, body in bodies.items():
-            if address.kind == "Route":
-                self._routes.setdefault(listen_of(body["spec"], self._settings), {})[address] = body
-        lds = place.settings.folder / LDS
-        present = resources_of(lds.read_bytes()) if lds.exists() else []
-        self._open = {one.get("name") for one in present}
-
-    def add(self, address: Address, body: Body | None) -> None:
-        """Take in what a change makes of a route.
-
-        Raises:
-            HrctlError: HR213, where another route of the listener speaks something else; HR088,
-                where another program has the port.
-        """
-        for routes in self._routes.values():
-            routes.pop(address, None)
-        if body is None or address.kind != "Route":
-            return
-        listen = listen_of(body["spec"], self._settings)
-        others = self._routes.setdefault(listen, {})
-        self._require_same_sort(address, body, listen, others)
-        if self._local and listen not in self._open and not others:
-            _require_free(address, listen)
-        others[address] = body
-
-    @staticmethod
-    def _require_same_sort(
-        address: Address, body: Body, listen: str, others: Mapping[Address, Body]
-    ) -> None:
-        spec = body["spec"]
-        for other, theirs in others.items():
-            kinds = {spec["type"] == "TCP", theirs["spec"]["type"] == "TCP"}
-            if len(kinds) > 1:
-                raise HrctlError.of(
-                    "HR213",
-                    f"{listen} cannot be HTTP for one route and TCP for another:"
-                    f" {address} and {other}",
-                    hint="let one of them listen elsewhere",
-                )
-            names = set(spec.get("hosts") or [None]) & set(theirs["spec"].get("hosts") or [None])
-            if kinds == {True} and names:
-                raise HrctlError.of(
-                    "HR213",
-                    f"two TCP routes listen at {listen} and nothing tells them apart:"
-                    f" {address} and {other}",
-                    hint="let one of them listen elsewhere, or give both `hosts` (for TLS)",
-                )
-
-
-def _require_free(address: Address, listen: str) -> None:
-    from hrctl.drivers.supervisor.command import PortUse
-    from hrctl.drivers.supervisor.ports import require_free
-
-    port = split_address(listen)[1]
-    require_free(address, [PortUse("listen", 0, port, "tcp")], groups=dict)
+def listeners(bodies: Mapping[Address, Body], place: Place) -> Listeners:
+    """The listeners of some bodies, and those that Envoy has open."""
+    lds = place.settings.folder / LDS
+    present = resources_of(lds.read_bytes()) if lds.exists() else []
+    opened = {str(one.get("name")) for one in present}
+    return Listeners(bodies, place.settings.listen, opened, local=place.embedded)
 
 
 def require_possible(address: Address, body: Body) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import BOOTSTRAP, Place
-from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.drivers.mesh import embedded
+from hrctl.drivers.supervisor.folders import Folders
 
 OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
 FLAGS: Final = (
@@ -57,12 +58,8 @@ def is_up(place: Place, admin: Admin) -> bool:
         HrctlError: HR080, where there should be one and it does not answer: what it serves is
             not known then, and must not be taken for lost.
     """
-    if place.folders is not None:
-        from hrctl.drivers.supervisor.daemon import answers
-
-        folders = place.folders
-        if not folders.run.is_dir() or not answers(folders.socket()):
-            return False
+    if place.folders is not None and not embedded.runs(place.folders):
+        return False
     if not _wait_until_ready(admin, _RESTART if place.embedded else 0.0):
         admin.json("/server_info")  # which tells what is wrong
     return True
@@ -74,23 +71,10 @@ def start(place: Place, admin: Admin, instance: str) -> None:
     Raises:
         HrctlError: HR080, where it does not start; HR082, where it is not installed.
     """
-    from hrctl.drivers.supervisor import daemon
-    from hrctl.drivers.supervisor.client import Client, Code, RpcFaultError
-
-    folders = _embedded(place)
-    program = binary()
-    with folders.lock():
-        write_private(folders.groups / "envoy.conf", _program(program, place).encode())
-        daemon.ensure(folders, instance)
-        client = Client(folders.socket())
-        client.call("reloadConfig")
-        try:
-            client.call("addProcessGroup", "envoy")
-        except RpcFaultError as fault:
-            if fault.code != Code.ALREADY_ADDED:
-                raise
-            if not admin.answers():  # given up on, or stopped by hand
-                _restart(client)
+    flags = " ".join((*FLAGS, *_EVENTS_AT_ONCE))
+    command = f'"{binary()}" -c {BOOTSTRAP} {flags}'
+    program = embedded.section("envoy", command, place.home, place.log)
+    embedded.start(_embedded(place), instance, "envoy", program, admin.answers)
     if not _wait_until_ready(admin, _PATIENCE):
         raise HrctlError.of(
             "HR080",
@@ -99,51 +83,14 @@ def start(place: Place, admin: Admin, instance: str) -> None:
         )
 
 
-def _restart(client: Any) -> None:
-    from hrctl.drivers.supervisor.client import RpcFaultError
-
-    for method in ("stopProcessGroup", "startProcessGroup"):
-        try:
-            client.call(method, "envoy")
-        except RpcFaultError:  # it is so already
-            continue
-
-
 def _embedded(place: Place) -> Folders:
     assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
     return place.folders
 
 
-def _program(program: str, place: Place) -> str:
-    def escaped(text: object) -> str:
-        return str(text).replace("%", "%%")
-
-    return f"""; Written by hrctl.
-[program:envoy]
-command="{escaped(program)}" -c {BOOTSTRAP} {" ".join((*FLAGS, *_EVENTS_AT_ONCE))}
-directory={escaped(place.home)}
-autorestart=true
-startsecs=0
-startretries=1000
-stopwaitsecs=10
-redirect_stderr=true
-stdout_logfile={escaped(place.log)}
-stdout_logfile_maxbytes=5MB
-stdout_logfile_backups=1
-"""
-
-
 def stop(place: Place) -> bool:
     """Stop the embedded Envoy and its supervisord; whether there was one."""
-    from hrctl.drivers.supervisor import daemon
-    from hrctl.drivers.supervisor.client import Client
-
-    folders = _embedded(place)
-    if not folders.run.is_dir() or not daemon.answers(folders.socket()):
-        return False
-    with folders.lock():
-        daemon.stop(folders, Client(folders.socket()))
-    return True
+    return embedded.stop(_embedded(place))
 
 
 def _wait_until_ready(admin: Admin, patience: float) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hrctl.drivers.envoy import clusters, weights
-from hrctl.drivers.envoy.names import Resource, duration, ident, marked
+from hrctl.drivers.envoy.names import Resource, duration, marked
 from hrctl.drivers.envoy.weights import Variant
+from hrctl.drivers.mesh.names import ident
 from hrctl.logic.mesh.order import Entry, by_host, entries
 from hrctl.model.address import Address
 from hrctl.model.values import Json

@@ -11,7 +11,8 @@ from hrctl.drivers.envoy import circuits, clusters
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
-from hrctl.drivers.envoy.names import ident, socket_address
+from hrctl.drivers.envoy.names import socket_address
+from hrctl.drivers.mesh.names import ident
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json

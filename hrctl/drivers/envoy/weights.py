@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from hrctl.drivers.envoy import clusters
-from hrctl.drivers.envoy.names import Resource, ident
-from hrctl.logic.mesh.order import shares
+from hrctl.drivers.envoy.names import Resource
+from hrctl.drivers.mesh.names import ident
+from hrctl.logic.mesh.order import apportion, shares
 from hrctl.logic.mesh.simulate import led
 from hrctl.model.address import Address
 from hrctl.model.values import Json
@@ -48,19 +49,10 @@ def of(variant: Variant, spec: Spec) -> list[int]:
 
 
 def whole(weights: list[float]) -> list[int]:
-    """Whole numbers in the same proportion; those that are whole already stay as they are.
-
-    The largest remainders get what rounding leaves over, so that none is lost.
-    """
+    """Whole numbers in the same proportion; those that are whole already stay as they are."""
     if all(weight == int(weight) for weight in weights):
         return [int(weight) for weight in weights]
-    total = sum(weights)
-    exact = [weight * WHOLE / total for weight in weights]
-    floors = [int(one) for one in exact]
-    order = sorted(range(len(exact)), key=lambda i: (floors[i] - exact[i], i))
-    for index in order[: WHOLE - sum(floors)]:
-        floors[index] += 1
-    return floors
+    return apportion(weights, WHOLE)
 
 
 def keys(address: Address, spec: Spec) -> Keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hrctl.model.values import Json
@@ -87,3 +87,19 @@ def _share(
     if subset not in parts or not total:
         return 0.0
     return float(parts[subset] * one.get("weight", 1) / total)
+
+
+def apportion(weights: Sequence[float], whole: int) -> list[int]:
+    """Whole numbers in the same proportion that add up to `whole`; all 0 where the weights are.
+
+    The largest remainders get what rounding leaves over, so that none is lost.
+    """
+    total = sum(weights)
+    if not total:
+        return [0] * len(weights)
+    exact = [weight * whole / total for weight in weights]
+    floors = [int(one) for one in exact]
+    order = sorted(range(len(exact)), key=lambda i: (floors[i] - exact[i], i))
+    for index in order[: whole - sum(floors)]:
+        floors[index] += 1
+    return floors

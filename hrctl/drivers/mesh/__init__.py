@@ -1,0 +1,1 @@
+"""What drivers of Routes and Nodes share, whichever proxy they bring them to."""

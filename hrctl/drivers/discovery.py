@@ -25,6 +25,7 @@ BUILT_IN: Final = {
     "supervisor": "hrctl.drivers.supervisor:SupervisorDriver",
     "flagd": "hrctl.drivers.flagd:FlagdDriver",
     "unleash": "hrctl.drivers.unleash:UnleashDriver",
+    "haproxy": "hrctl.drivers.haproxy:HaproxyDriver",
 }
 
 # what a driver must have: method -> how many arguments hrctl passes

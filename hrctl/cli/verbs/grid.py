@@ -139,7 +139,7 @@ GRID = group(
             kind(KIND), "Tell how the nodes are, as hosts of the routes that choose them."
         ),
         "metrics": measure.metrics_of(
-            kind(KIND), "Count each node's connections and requests, since Envoy started."
+            kind(KIND), "Count each node's connections and requests, since the proxy started."
         ),
     },
 )

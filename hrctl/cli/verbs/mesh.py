@@ -323,7 +323,7 @@ MESH = group(
         ),
         "metrics": measure.metrics_of(
             kind(KIND),
-            "Count requests, successes, failures, and how long answers take, since Envoy started.",
+            "Count requests, successes, failures, and how long answers take, since the proxy started.",
         ),
         "simulate": simulate,
         "traces": traces,

@@ -12,7 +12,7 @@ from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
 from hrctl.drivers.envoy.names import socket_address
-from hrctl.drivers.mesh.names import ident
+from hrctl.drivers.mesh.names import called, ident
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
@@ -66,14 +66,6 @@ def _route_reports(
             parts.append(f"circuit {circuits.state(found, on_trial)}")
         replica = index if len(names) > 1 else None
         yield HealthReport(address, status, replica, detail=", ".join(parts))
-
-
-def called(destination: Mapping[str, Json]) -> str:
-    """A destination for people: its subset, else what it is."""
-    for key in ("subset", "service", "address"):
-        if destination.get(key):
-            return str(destination[key])
-    return "grid"
 
 
 def _node_report(address: Address, body: Body, known: Mapping[str, list[Host]]) -> HealthReport:

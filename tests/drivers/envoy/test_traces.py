@@ -166,7 +166,7 @@ def test_sampling_is_the_share_that_leaves_a_trace(mesh: Mesh) -> None:
 
 def test_nothing_is_received_where_nothing_is_traced(mesh: Mesh) -> None:
     mesh.route(destinations=[mesh.to("v1")])
-    assert not mesh.driver.place.folders.conf("traces").exists()  # type: ignore[union-attr]
+    assert not mesh.driver.place.folders.conf("traces").exists()
     with pytest.raises(HrctlError, match="no spans are received") as caught:
         read(mesh)
     assert caught.value.diagnostics[0].code == "HR230"

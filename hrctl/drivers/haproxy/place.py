@@ -1,0 +1,207 @@
+"""Where an instance keeps its files, and how its HAProxy is asked.
+
+embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
+    haproxy.cfg, splits.map           see `configuration`
+    haproxy.db, applied.json          our bodies, and digests of what we wrote
+    logs/haproxy.log
+external: `config`, and <its name>.map beside it; the bodies and digests are kept as above
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Context
+from hrctl.drivers.haproxy.configuration import (
+    DEFAULT_LISTEN,
+    Configuration,
+    Files,
+    Settings,
+    State,
+    configuration,
+)
+from hrctl.drivers.haproxy.runtime import is_path
+from hrctl.drivers.supervisor.folders import Folders
+from hrctl.model.values import Json, canonical
+
+_APPLIED: Final = "applied.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one instance. Nothing is created by making this.
+
+    `socket` is the runtime socket, `master` that of the master process; `reload` is the command in
+    its place. `others` are the files that HAProxy loads before ours.
+    """
+
+    home: Path
+    settings: Settings
+    socket: str
+    master: str | None = None
+    reload: tuple[str, ...] = ()
+    others: tuple[Path, ...] = ()
+    folders: Folders | None = None  # of the embedded supervisord
+
+    @classmethod
+    def of(cls, config: Mapping[str, Json], context: Context) -> Place:
+        """From the instance's block and surroundings; relative paths start at the project."""
+
+        def path(text: str) -> str:
+            return str(context.root / Path(text).expanduser())
+
+        listen = str(config.get("listen") or DEFAULT_LISTEN)
+        folders = Folders.of({"mode": "embedded"}, context)
+        if config.get("mode", "embedded") == "embedded":
+            socket = str(folders.socket().with_suffix(".haproxy"))
+            settings = Settings(folders.run / "haproxy.cfg", "splits.map", listen, socket)
+            own = str(folders.socket().with_suffix(".master"))
+            return cls(folders.run, settings, socket, own, folders=folders)
+        file = Path(path(config["config"]))
+        settings = Settings(file, f"{file}.map", listen)
+        found = str(config["socket"])
+        master = config.get("master")
+        return cls(
+            folders.run,
+            settings,
+            path(found) if is_path(found) else found,
+            path(master) if master else None,
+            tuple(config.get("reload") or ()),
+            tuple(Path(path(one)) for one in config.get("checkWith") or ()),
+        )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the HAProxy is hrctl's own."""
+        return self.folders is not None
+
+    @property
+    def store(self) -> Path:
+        """The file that holds the bodies."""
+        return self.home / "haproxy.db"
+
+    @property
+    def log(self) -> Path:
+        """What the embedded HAProxy writes."""
+        return self.home / "logs" / "haproxy.log"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Alone among threads and processes; `make` comes first."""
+        descriptor = os.open(self.home / "haproxy.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def make(self) -> None:
+        """Create what is missing: folders, and a configuration without routes.
+
+        Raises:
+            HrctlError: HR083, where that cannot be.
+        """
+        try:
+            if self.folders is not None:
+                self.folders.make()
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.lock():
+                if not self.settings.config.exists():
+                    empty = configuration({}, self.settings)
+                    self.put(empty.files)
+                    self.note(empty)
+        except OSError as error:
+            raise cannot_write(error) from error
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def present(self) -> Files:
+        """The files that are there."""
+        found = {}
+        for name in self.settings.names:
+            with suppress(FileNotFoundError):
+                found[name] = (self.settings.config.parent / name).read_bytes()
+        return found
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Replace files by renaming.
+
+        Raises:
+            OSError: where that cannot be.
+        """
+        folder = self.settings.config.parent
+        temporary = {name: _beside(folder / name) for name in files}
+        try:  # a full disk is met before anything is replaced
+            for name, data in files.items():
+                with temporary[name].open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for name in files:
+                temporary[name].replace(folder / name)
+        except OSError:
+            for one in temporary.values():
+                one.unlink(missing_ok=True)
+            raise
+
+    # -- what was applied ------------------------------------------------------------------------
+
+    def applied(self) -> dict[str, Any]:
+        """What `note` wrote; empty where nothing was applied.
+
+        `files` has the digest of each as we wrote it, `state` that of what is to run, `backends`
+        their names, `listens` where requests come in.
+        """
+        try:
+            found = json.loads((self.home / _APPLIED).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def note(self, made: Configuration) -> None:
+        """Note what was written."""
+        held = {
+            "files": digests(made.files),
+            "state": digest_of(made.state),
+            "backends": [one.name for one in made.backends],
+            "listens": sorted(made.listens),
+        }
+        temporary = _beside(self.home / _APPLIED)
+        try:
+            temporary.write_bytes(json.dumps(held).encode())
+            temporary.replace(self.home / _APPLIED)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{os.getpid()}")
+
+
+def digests(files: Files) -> dict[str, str]:
+    """Stand for what files hold."""
+    return {name: blake2b(data, digest_size=12).hexdigest() for name, data in files.items()}
+
+
+def digest_of(state: State) -> str:
+    """Stands for what runs."""
+    return blake2b(canonical(state).encode(), digest_size=12).hexdigest()
+
+
+def cannot_write(error: OSError) -> HrctlError:
+    """HR083, for a file of ours that cannot be written."""
+    return HrctlError.of(
+        "HR083",
+        f"cannot write {error.filename or 'the configuration of HAProxy'}: {error.strerror}",
+        hint="make room, or make the folder one that can be written to; HAProxy goes on as before",
+    )

@@ -1,0 +1,255 @@
+"""HAProxy as a program: the one that hrctl runs itself, and checks and reloads of any."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.haproxy.configuration import Configuration
+from hrctl.drivers.haproxy.place import Place
+from hrctl.drivers.haproxy.runtime import Runtime
+from hrctl.drivers.mesh import embedded
+from hrctl.drivers.supervisor.folders import Folders
+
+OLDEST: Final = (2, 6)  # the first with servers that come and go, and `host_only`
+_PATIENCE: Final = 20.0
+_RESTART: Final = 10.0
+_SURE: Final = 3  # answers in a row of the new worker: for a moment both take connections
+_ALERT: Final = re.compile(r"^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
+_LINE: Final = re.compile(r"\[[^\]\s]*:(\d+)\]")
+_SUMMARIES: Final = ("Error(s) found in", "Fatal errors found", "exited with code", "Exiting")
+
+
+def binary() -> str:
+    """The path of the program.
+
+    Raises:
+        HrctlError: HR082, where it is not installed.
+    """
+    import os
+    from shutil import which
+
+    # a user's PATH often leaves out where Debian puts it
+    found = which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise HrctlError.of(
+            "HR082",
+            "driver 'haproxy' needs the program haproxy, to check configurations and to run them",
+            hint="apt-get install haproxy, or put haproxy on PATH",
+        )
+    return found
+
+
+def check(made: Configuration, place: Place) -> str | None:
+    """What HAProxy finds wrong with a configuration; None where nothing is.
+
+    Raises:
+        HrctlError: HR082, where the program is not there.
+    """
+    program = binary()
+    with tempfile.TemporaryDirectory(prefix="hrctl-haproxy-") as folder:
+        config, table = (Path(folder, name) for name in made.settings.names)
+        own = made.settings.table
+        text = made.at(own if own == table.name else str(table))
+        config.write_text(text, "utf-8")
+        table.write_text(made.map, "utf-8")
+        files = [word for one in (*place.others, config) for word in ("-f", str(one))]
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            [program, "-c", *files], cwd=folder, capture_output=True, text=True, check=False
+        )
+    if done.returncode == 0:
+        return None
+    return _reason(done.stderr + done.stdout, str(config), text) or "it does not say why"
+
+
+def _reason(said: str, config: str, text: str) -> str | None:
+    """The alerts, each with the line of ours that it is about."""
+    lines = text.splitlines()
+    found = []
+    for alert in _ALERT.findall(said):
+        if any(summary in alert for summary in _SUMMARIES):
+            continue
+        number = _LINE.search(alert)
+        shown = alert.replace(f"{config}:", "line ").replace(config, "it").strip()
+        if config in alert and number is not None and int(number.group(1)) <= len(lines):
+            shown += f" ({lines[int(number.group(1)) - 1].strip()})"
+        found.append(shown)
+    return "; ".join(dict.fromkeys(found[:3])) or None
+
+
+# -- the embedded one ------------------------------------------------------------------------------
+
+
+def is_up(place: Place, runtime: Runtime) -> bool:
+    """Whether there is a HAProxy; the embedded one is waited for while it is restarted.
+
+    Raises:
+        HrctlError: HR080, where there should be one and it does not answer: what it serves is
+            not known then, and must not be taken for lost.
+    """
+    if place.folders is not None and not embedded.runs(place.folders):
+        return False
+    if not _wait_until_ready(runtime, _RESTART if place.embedded else 0.0):
+        runtime.ask("show info")  # which tells what is wrong
+    return True
+
+
+def start(place: Place, runtime: Runtime, instance: str) -> None:
+    """Start the embedded HAProxy where it does not run, and wait until it works.
+
+    Raises:
+        HrctlError: HR080, where it does not start; HR082, where it is not installed.
+    """
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    before = _size(place.log)
+    command = f'"{binary()}" -W -S "{place.master},mode,600" -f "{place.settings.config}"'
+    program = embedded.section("haproxy", command, place.home, place.log)
+    embedded.start(place.folders, instance, "haproxy", program, lambda: runtime.pid() is not None)
+    if not _wait_until_ready(runtime, _PATIENCE):
+        reason = _logged(place, before)
+        raise HrctlError.of(
+            "HR080",
+            "the embedded HAProxy does not start" + (f": {reason}" if reason else ""),
+            hint=f"see {place.log}",
+        )
+
+
+def stop(folders: Folders) -> bool:
+    """Stop the embedded HAProxy and its supervisord; whether there was one."""
+    return embedded.stop(folders)
+
+
+def _wait_until_ready(runtime: Runtime, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while runtime.pid() is None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
+def _logged(place: Place, after: int) -> str | None:
+    """The alerts in the log of the embedded one, after so many bytes."""
+    try:
+        data = place.log.read_bytes()
+        text = place.settings.config.read_text("utf-8", "replace")
+    except OSError:
+        return None
+    said = data[after if after <= len(data) else 0 :].decode("utf-8", "replace")
+    return _reason(said, str(place.settings.config), text)
+
+
+def require_known(runtime: Runtime, name: str) -> None:
+    """Refuse a HAProxy whose version is not known to do what is needed.
+
+    Raises:
+        HrctlError: HR232; HR080, where it does not answer.
+    """
+    said = runtime.info()
+    if said.get("Name") != "HAProxy":
+        raise HrctlError.of(
+            "HR080",
+            f"what answers at {runtime.place} is no stats socket of HAProxy",
+            hint="see that `socket` names it, with `level admin`",
+        )
+    version = said.get("Version", "")
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found is None or tuple(map(int, found.groups())) < OLDEST:
+        raise HrctlError.of(
+            "HR232",
+            f"the HAProxy of '{name}' is of version {version or 'unknown'},"
+            " which is not known to work",
+            hint=f"use HAProxy {'.'.join(map(str, OLDEST))} or newer",
+        )
+
+
+# -- reloads ---------------------------------------------------------------------------------------
+
+
+def reload(place: Place, runtime: Runtime) -> None:
+    """Have the files loaded by a new worker, and wait until it works.
+
+    Connections of the old worker go on until they end by themselves.
+
+    Raises:
+        HrctlError: HR233, where HAProxy does not take the files.
+    """
+    before, noted = runtime.pid(), _size(place.log)
+    _ask_for_reload(place)
+    deadline = time.monotonic() + _PATIENCE
+    sure = 0
+    while sure < _SURE:
+        pid = runtime.pid()
+        sure = sure + 1 if pid not in {None, before} else 0
+        if not sure and _has_failed(place):
+            raise _refused(_logged(place, noted) or "it says so of its reload")
+        if time.monotonic() > deadline:
+            raise _refused(_logged(place, noted) or f"no new worker within {_PATIENCE:.0f} s")
+        time.sleep(0.005 if sure else 0.02)
+
+
+def load_again(place: Place, runtime: Runtime) -> None:
+    """Have the files loaded by whoever works, or is about to: the embedded one is started anew.
+
+    Raises:
+        HrctlError: HR080, where nobody answers; HR233, where the files are not taken.
+    """
+    _wait_until_ready(runtime, _RESTART if place.embedded else 0.0)
+    reload(place, runtime)
+
+
+def _refused(reason: str) -> HrctlError:
+    return HrctlError.of(
+        "HR233",
+        f"HAProxy does not load the configuration: {reason}",
+        hint="the files are as before, and traffic goes on; see HAProxy's log",
+    )
+
+
+def _ask_for_reload(place: Place) -> None:
+    if place.master is not None:
+        try:
+            Runtime(place.master).ask("reload")
+        except HrctlError as error:
+            if not Path(place.master).exists():
+                raise
+            # it may end the connection before it answers
+            if not isinstance(error.__cause__, ConnectionError) or isinstance(
+                error.__cause__, ConnectionRefusedError
+            ):
+                raise
+        return
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own command
+            place.reload, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _refused(f"`{' '.join(place.reload)}` cannot be run: {error}") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        why = said[-1] if said else f"it ended with {done.returncode}"
+        raise _refused(f"`{' '.join(place.reload)}`: {why}")
+
+
+def _has_failed(place: Place) -> bool:
+    """Whether the master says that its last reload failed."""
+    if place.master is None:
+        return False
+    try:
+        said = Runtime(place.master).ask("show proc")
+    except HrctlError:  # it is starting itself anew
+        return False
+    found = re.search(r"\[failed: (\d+)\]", said)
+    return found is not None and int(found.group(1)) > 0

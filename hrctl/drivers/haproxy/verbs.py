@@ -1,0 +1,162 @@
+"""What the running HAProxy says of routes and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from hrctl.drivers.api import HealthReport
+from hrctl.drivers.haproxy.backends import names
+from hrctl.drivers.haproxy.draining import address_of, number
+from hrctl.drivers.haproxy.runtime import Row
+from hrctl.drivers.mesh.names import called, numeric
+from hrctl.model.address import Address
+from hrctl.model.values import Body, Json
+
+if TYPE_CHECKING:
+    from hrctl.drivers.haproxy.driver import HaproxyDriver
+
+_WELL: Final = ("UP", "no check")
+_EJECTED: Final = "HANA"  # a check that failed because of what requests met
+_GOOD: Final = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx")
+_BAD: Final = ("hrsp_5xx", "hrsp_other")
+
+
+class Told:
+    """The rows of `show stat`: of backends by name, and of the servers of each."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.backends = {row["pxname"]: row for row in rows if row["svname"] == "BACKEND"}
+        self._servers: dict[str, list[Row]] = {}
+        for row in rows:
+            if row["svname"] not in {"BACKEND", "FRONTEND"}:
+                self._servers.setdefault(row["pxname"], []).append(row)
+
+    def servers(self, backend: str) -> list[Row]:
+        """The servers of a backend."""
+        return self._servers.get(backend, [])
+
+    def node(self, body: Body) -> list[Row]:
+        """A node as a server of each backend that it is in."""
+        host, port = numeric(body["spec"]["address"])
+        at = f"{host}:{port}"
+        return [row for some in self._servers.values() for row in some if address_of(row) == at]
+
+
+def is_well(row: Row) -> bool:
+    """Whether a server gets requests."""
+    return row["status"].startswith(_WELL)
+
+
+def circuit(rows: Sequence[Row]) -> str:
+    """The state of a destination's circuit breaker.
+
+    OPEN where all of its hosts are left alone for what requests met there, HALF_OPEN where some
+    are. CLOSED where none is.
+    """
+    open_ = sum(
+        row["status"].startswith("DOWN") and row["check_status"] == _EJECTED for row in rows
+    )
+    if rows and open_ == len(rows):
+        return "OPEN"
+    return "HALF_OPEN" if open_ else "CLOSED"
+
+
+def _told(driver: HaproxyDriver, addresses: Sequence[Address]) -> tuple[dict[Address, Body], Told]:
+    bodies = {live.address: live.body for live in driver.store.read(addresses)}
+    if not bodies or not driver.is_up():
+        return {}, Told([])
+    return bodies, Told(driver.runtime.stat())
+
+
+def health_reports(driver: HaproxyDriver, addresses: Sequence[Address]) -> Iterator[HealthReport]:
+    """For a route one report for each destination; for a node one as a host."""
+    bodies, told = _told(driver, addresses)
+    for address in addresses:
+        body = bodies.get(address)
+        if body is None:
+            yield HealthReport(address, "MISSING", detail="not in this HAProxy")
+        elif address.kind == "Node":
+            yield _node_report(address, body, told)
+        else:
+            yield from _route_reports(address, body, told)
+
+
+def _route_reports(address: Address, body: Body, told: Told) -> Iterator[HealthReport]:
+    spec = body["spec"]
+    backends = names(address, spec)
+    for index, (name, one) in enumerate(zip(backends, spec["destinations"], strict=True)):
+        rows = told.servers(name)
+        well = sum(map(is_well, rows))
+        status = "HEALTHY" if rows and well == len(rows) else "DEGRADED"
+        if not well:
+            status = "UNHEALTHY"
+        parts = [called(one), f"{well} of {len(rows)} hosts well"]
+        if spec.get("circuitBreaker"):
+            parts.append(f"circuit {circuit(rows)}")
+        replica = index if len(backends) > 1 else None
+        yield HealthReport(address, status, replica, detail=", ".join(parts))
+
+
+def _node_report(address: Address, body: Body, told: Told) -> HealthReport:
+    state = body["spec"].get("state", "ACTIVE")
+    rows = told.node(body)
+    if state != "ACTIVE":
+        return HealthReport(address, state, detail=f"wanted {state}")
+    if not rows:
+        return HealthReport(address, "IDLE", detail="no route chooses it")
+    well = sum(map(is_well, rows))
+    status = "HEALTHY" if well == len(rows) else "DEGRADED" if well else "UNHEALTHY"
+    return HealthReport(address, status, detail=f"well for {well} of {len(rows)} routes")
+
+
+def metric_rows(
+    driver: HaproxyDriver, addresses: Sequence[Address]
+) -> Iterator[tuple[Address, dict[str, Json]]]:
+    """Routes: requests, successes, failures, mean_ms. Nodes: connections, requests.
+
+    HAProxy keeps the mean of the last 1,024 requests of a backend, and no quantiles.
+    """
+    bodies, told = _told(driver, addresses)
+    for address, body in bodies.items():
+        if address.kind == "Node":
+            yield address, _node_row(told.node(body))
+            continue
+        backends = names(address, body["spec"])
+        rows = [told.backends[name] for name in backends if name in told.backends]
+        if body["spec"]["type"] == "TCP":
+            row: dict[str, Json] = {
+                "connections": _sum(rows, "scur"),
+                "requests": _sum(rows, "stot"),
+            }
+            yield address, row | {"failures": _sum(rows, "econ")}
+        else:
+            yield address, _route_row(rows)
+
+
+def _route_row(rows: Sequence[Row]) -> dict[str, Json]:
+    good = sum(_sum(rows, name) for name in _GOOD)
+    bad = sum(_sum(rows, name) for name in _BAD)
+    made: dict[str, Json] = {"requests": good + bad, "successes": good, "failures": bad}
+    counted = {id(row): _answers(row) for row in rows}
+    total = sum(counted.values())
+    spent = sum(number(row, "ttime") * counted[id(row)] for row in rows)
+    return {**made, "mean_ms": round(spent / total, 3) if total else None, "p99_ms": None}
+
+
+def _answers(row: Row) -> int:
+    return sum(number(row, name) for name in (*_GOOD, *_BAD))
+
+
+def _node_row(rows: Sequence[Row]) -> dict[str, Json]:
+    failed = _sum(rows, "hrsp_5xx") + _sum(rows, "econ") + _sum(rows, "eresp")
+    return {
+        "connections": _sum(rows, "used_conn_cur") + _sum(rows, "idle_conn_cur"),
+        "active": _sum(rows, "scur"),
+        "requests": _sum(rows, "stot"),
+        "failures": failed,
+    }
+
+
+def _sum(rows: Sequence[Mapping[str, str]], name: str) -> int:
+    return sum(number(row, name) for row in rows)

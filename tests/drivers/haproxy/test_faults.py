@@ -1,0 +1,433 @@
+"""What goes wrong leaves traffic as it was, and is told with its reason."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Context, Result
+from hrctl.drivers.contract import ContractSecrets
+from hrctl.drivers.haproxy import HaproxyDriver, process, runtime, swap
+from hrctl.drivers.haproxy.place import Place
+from hrctl.model.address import Address
+from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
+from tests.drivers.envoy.test_faults import (
+    test_a_taken_port_is_named_with_who_has_it,
+    test_http_and_tcp_do_not_share_a_listener,
+)
+from tests.drivers.haproxy.conftest import worker
+from tests.drivers.supervisor.conftest import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hrctl.drivers.api import Outcome
+
+__all__ = [
+    "test_a_taken_port_is_named_with_who_has_it",
+    "test_http_and_tcp_do_not_share_a_listener",
+]
+
+WEB = "acme/shop:Route/web"
+
+
+def code(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def body_of(mesh: Mesh, to: str, **spec: Any) -> dict[str, Any]:
+    made: dict[str, Any] = route_body(
+        **{"listen": mesh.listen, "destinations": [mesh.to(to)], **spec}
+    )
+    return made
+
+
+def answer(mesh: Mesh) -> str | None:
+    try:
+        return mesh.get("/").body
+    except OSError:
+        return None
+
+
+def test_what_haproxy_refuses_changes_nothing_else(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+    good = body_of(mesh, "v2", match=[{"path": {"prefix": "/v2"}}])
+    found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
+    assert found["acme/shop:Route/good"].result is Result.DONE
+    refused = found["acme/shop:Route/bad"]
+    assert (refused.result, code(refused)) == (Result.FAILED, "HR233")
+    assert refused.error is not None
+    assert "unclosed" in refused.error.summary
+    assert "regex" in refused.error.summary
+    assert "/tmp" not in refused.error.summary  # noqa: S108 - a folder that is gone by then
+    assert mesh.get("/").body == "v1"
+    assert mesh.get("/v2").body == "v2"
+    assert mesh.version("acme/shop:Route/bad") is None
+
+
+def test_a_configuration_that_does_not_load_is_put_back(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should the check ever miss something, the refused reload is noticed."""
+    mesh.route(destinations=[mesh.to("v1")])
+    before, pid = mesh.driver.place.present(), worker(mesh)
+    monkeypatch.setattr(process, "check", lambda *_: None)
+    bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+    found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
+    assert (found.result, code(found)) == (Result.FAILED, "HR233")
+    assert found.error is not None
+    assert "unclosed" in found.error.summary
+    assert mesh.driver.place.present() == before
+    assert worker(mesh) != pid  # which has the files from before
+    assert mesh.get("/").body == "v1"
+    mesh.route(destinations=[mesh.to("v2")])
+    assert mesh.get("/").body == "v2"
+
+
+def test_what_the_socket_refuses_is_reloaded(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = {
+        f"acme:Node/{name}": node_body(address=mesh.backend(name).address) for name in ("v1", "v2")
+    }
+    mesh.put(nodes)
+    mesh.route(destinations=[{"grid": {}}])
+    pid = worker(mesh)
+    monkeypatch.setattr(swap, "_EMPTYING", 0.0)
+    monkeypatch.setattr(swap, "_delete", refuse)
+    mesh.put({"acme:Node/v2": None})
+    assert worker(mesh) != pid
+    assert mesh.answers(10) == {"v1": 10}
+
+
+def refuse(*_: object) -> None:
+    raise runtime.RefusedError("Server still has connections attached to it, cannot remove it.")
+
+
+def test_everything_that_haproxy_cannot_do_is_named_at_once(mesh: Mesh) -> None:
+    body = body_of(
+        mesh,
+        "v1",
+        tracing={"sampling": 10},
+        healthCheck={"command": "true"},
+        retry={"on": ["retriable-4xx"], "budget": {}, "statusCodes": [418]},
+        circuitBreaker={"maxRetries": 3, "maxEjectionPercent": 50, "halfOpenRequests": 2},
+    )
+    found = mesh.apply({WEB: body})[WEB]
+    assert (found.result, code(found)) == (Result.FAILED, "HR212")
+    assert found.error is not None
+    for field in (
+        "tracing",
+        "healthCheck.command",
+        "retry.on.0",
+        "retry.budget",
+        "retry.statusCodes.0",
+        "circuitBreaker.maxRetries",
+        "circuitBreaker.maxEjectionPercent",
+        "circuitBreaker.halfOpenRequests",
+    ):
+        assert field in found.error.summary
+
+
+def test_signs_that_mean_something_to_haproxy_mean_nothing_in_values(mesh: Mesh) -> None:
+    odd = 'it\'s "100%" $HOME \\ # { } [x] %[src]'
+    match = [{"path": {"prefix": "/"}, "headers": {"X-Odd": odd}}]
+    rules = [{"subset": "b", "name": "arm", "value": "50%+x"}]
+    mesh.route(
+        match=match,
+        destinations=[mesh.to("v1", subset="a", weight=0), mesh.to("v2", subset="b")],
+        trafficSplit={"mode": "COOKIE", "rules": rules},
+    )
+    assert mesh.get("/").status == 404
+    found = mesh.get("/", **{"x-odd": odd})
+    assert (found.body, found.headers["set-cookie"]) == ("v2", "arm=50%+x; Path=/")
+
+
+@pytest.mark.parametrize(
+    ("edit", "field", "value"),
+    [
+        (("timeout server 5000ms", "timeout server 7s"), "timeout", "server 7s"),
+        (("timeout server 5000ms", "timeout server 7000ms"), "timeout", "7s"),
+        (("retries 3", "retries 9"), "retry", 9),
+        (("gt 100 }", "gt 7 }"), "circuitBreaker", 7),
+        (("balance leastconn", "balance roundrobin"), "loadBalancer", "balance roundrobin"),
+        (("-m beg -- /web", "-m beg -- /wob"), "match", "/wob"),
+        (("PORT weight", "1 weight"), "destinations", ":1 weight"),
+        (("option httpchk\n", ""), "healthCheck", "not there"),
+    ],
+)
+def test_an_edit_of_the_file_is_drift_of_its_field(
+    mesh: Mesh, edit: tuple[str, str], field: str, value: Any
+) -> None:
+    old, new = (one.replace("PORT", str(mesh.backend("v1").port)) for one in edit)
+    mesh.route(
+        destinations=[mesh.to("v1")],
+        match=[{"path": {"prefix": "/web"}}],
+        timeout="5s",
+        loadBalancer="LEAST_CONN",
+        retry={"attempts": 3},
+        circuitBreaker={"maxRequests": 100},
+        healthCheck={"http": "/healthz"},
+    )
+    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
+    versions = {name: mesh.version(f"acme/shop:Route/{name}") for name in ("web", "other")}
+    applied = mesh.live(WEB)
+    file = mesh.driver.place.settings.config
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+    try:
+        assert mesh.version(WEB) != versions["web"]
+        assert mesh.version("acme/shop:Route/other") == versions["other"]
+        live = mesh.live(WEB)
+        assert {key for key in applied if applied[key] != live[key]} == {field}
+        found = live[field]
+        assert value in found.values() if isinstance(found, dict) else value in str(found)
+    finally:
+        mesh.route(destinations=[mesh.to("v1")], timeout="4s")
+    assert mesh.driver.altered() == {}
+    assert "timeout server 4000ms" in file.read_text("utf-8")
+
+
+def test_a_listener_that_was_edited_by_hand_concerns_all_its_routes(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
+    file = mesh.driver.place.settings.config
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(f"bind 127.0.0.1:{mesh.port}", "bind 127.0.0.1:1"), "utf-8")
+    for name in (WEB, "acme/shop:Route/other"):
+        assert "bind 127.0.0.1:1" in str(mesh.live(name)["listen"])
+    file.unlink()
+    assert "not there" in str(mesh.live(WEB))
+    mesh.route(destinations=[mesh.to("v1")], timeout="3s")
+    assert mesh.get("/").body == "v1"
+    assert mesh.driver.altered() == {}
+
+
+# -- a HAProxy that goes ---------------------------------------------------------------------------
+
+
+def test_a_haproxy_that_dies_comes_back_with_what_it_had(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    pid = worker(mesh)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: mesh.driver.runtime.pid() not in {None, pid}, "it is restarted")
+    eventually(lambda: answer(mesh) == "v1", "it answers as before")
+    assert mesh.version(WEB) is not None
+
+
+def test_a_stopped_haproxy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
+    mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
+    assert mesh.driver.down()
+    assert not mesh.driver.down()
+    assert list(mesh.driver.scan()) == []
+    assert list(mesh.driver.read([Address(WEB)])) == []
+    mesh.route(destinations=[mesh.to("v2")])
+    found = [one.address for one in mesh.driver.scan()]
+    assert found == ["acme/shop:Route/other", WEB, "acme:Node/n"]
+    assert mesh.get("/").body == "v2"
+    assert mesh.get("/o").body == "v3"
+
+
+def test_a_haproxy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_RESTART", 0.5)
+    monkeypatch.setattr(runtime, "_TIMEOUT", 0.5)
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    change = mesh.change(WEB, body_of(mesh, "v2"))
+    pid = worker(mesh)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(HrctlError, match="HR080"):
+            list(mesh.driver.scan())
+        (outcome,) = mesh.driver.apply([change], ContractSecrets())
+        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR080")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert mesh.driver.place.present() == before
+    assert mesh.get("/").body == "v1"
+
+
+def test_a_haproxy_that_dies_during_an_apply_has_the_old_files_when_it_is_back(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    before = mesh.driver.place.present()
+    put = Place.put
+    pid = worker(mesh)
+
+    def dying(self: Place, files: dict[str, bytes]) -> None:
+        put(self, files)
+        if mesh.driver.runtime.pid() == pid:
+            os.kill(pid, signal.SIGKILL)
+            raise HrctlError.of("HR080", "gone in the middle")
+
+    monkeypatch.setattr(Place, "put", dying)
+    (outcome,) = mesh.driver.apply([mesh.change(WEB, body_of(mesh, "v2"))], ContractSecrets())
+    monkeypatch.undo()
+    assert outcome.result is Result.FAILED
+    eventually(lambda: mesh.driver.runtime.pid() not in {None, pid}, "it is restarted")
+    assert mesh.driver.place.present() == before
+    eventually(lambda: answer(mesh) == "v1", "it answers as before")
+    assert mesh.driver.altered() == {}
+
+
+def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    before, pid = mesh.driver.place.present(), worker(mesh)
+    changes = [
+        mesh.change(f"acme:Route/r{number}", body_of(mesh, "v2", hosts=[f"h{number}.example"]))
+        for number in range(60)
+    ]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # files can grow no further
+    try:
+        found = list(mesh.driver.apply(changes, ContractSecrets()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {one.result for one in found} == {Result.FAILED}
+    assert {code(one) for one in found} <= {"HR083", "HR106", "HR103"}
+    assert mesh.driver.place.present() == before
+    assert worker(mesh) == pid
+    assert mesh.get("/").body == "v1"
+
+
+def test_without_the_program_nothing_is_changed(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh.route(destinations=[mesh.to("v1")])
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    found = mesh.apply({WEB: body_of(mesh, "v2")})[WEB]
+    assert (found.result, code(found)) == (Result.FAILED, "HR082")
+    monkeypatch.undo()
+    assert mesh.get("/").body == "v1"
+
+
+# -- a HAProxy that is there -----------------------------------------------------------------------
+
+
+def external(root: Path, **config: Any) -> HaproxyDriver:
+    made = {"mode": "external", "config": "edge/hrctl.cfg", "socket": "admin.sock", **config}
+    return HaproxyDriver(made, Context("far", "acme", root, root / ".hrctl"))
+
+
+@pytest.mark.parametrize("how", ["master", "reload"])
+def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> None:
+    own = tmp_path / "own.cfg"
+    own.write_text(
+        f"global\n    stats socket {tmp_path}/admin.sock level admin expose-fd listeners\n"
+        "defaults\n    mode http\n    timeout connect 2s\n    timeout client 1m\n"
+        f"    timeout server 1m\nfrontend theirs\n    bind 127.0.0.1:{free_ports()}\n",
+        "utf-8",
+    )
+    again = tmp_path / "reload"
+    again.write_text(f"#!/bin/sh\nkill -USR2 $(cat {tmp_path}/pid)\n", "utf-8")
+    again.chmod(0o755)
+    config: dict[str, Any] = (
+        {"master": "master.sock"} if how == "master" else {"reload": [str(again)]}
+    )
+    (tmp_path / "edge").mkdir()
+    driver = external(tmp_path, checkWith=["own.cfg"], **config)
+    with pytest.raises(HrctlError, match="HR080"):
+        driver.__enter__()  # which has written a file to start it with
+    files = ["-f", str(own), "-f", str(tmp_path / "edge/hrctl.cfg")]
+    master = ["-W", "-S", f"{tmp_path}/master.sock", "-p", f"{tmp_path}/pid"]
+    running = subprocess.Popen([process.binary(), *master, *files], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: driver.runtime.pid() is not None, "it answers")
+        with driver:
+            far = Mesh(driver, mesh.backends, free_ports())
+            far.route(destinations=[mesh.to("v1", weight=1), mesh.to("v2", weight=0)])
+            assert far.answers(10) == {"v1": 10}
+            pid = driver.runtime.pid()
+            far.route(destinations=[mesh.to("v1", weight=0), mesh.to("v2", weight=1)])
+            assert far.answers(10) == {"v2": 10}
+            assert driver.runtime.pid() == pid
+            assert driver.altered() == {}
+            bad = route_body(
+                listen=far.listen,
+                match=[{"path": {"regex": "(unclosed"}}],
+                destinations=[mesh.to("v1")],
+            )
+            assert code(far.apply({"acme:Route/bad": bad})["acme:Route/bad"]) == "HR233"
+            assert not driver.down()
+            far.put({WEB: None})
+            assert list(driver.scan()) == []
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def test_a_reload_command_that_fails_is_told(tmp_path: Path, mesh: Mesh) -> None:
+    place = external(tmp_path, reload=["/bin/sh", "-c", "echo no such unit >&2; exit 5"]).place
+    with pytest.raises(HrctlError, match="no such unit"):
+        process.reload(place, mesh.driver.runtime)
+    place = external(tmp_path, reload=["/nowhere/reload"]).place
+    with pytest.raises(HrctlError, match="cannot be run"):
+        process.reload(place, mesh.driver.runtime)
+
+
+@pytest.fixture
+def says(tmp_path: Path) -> Iterator[list[str]]:
+    """Something at the socket that says what a test puts into the list."""
+    lines: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(tmp_path / "admin.sock"))
+        server.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    accepted, _ = server.accept()
+                except OSError:
+                    return
+                with accepted:
+                    accepted.recv(1000)
+                    accepted.sendall("\n".join(lines).encode())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield lines
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["Name: HAProxy", "Version: 2.2.9-2", "Pid: 7"], "HR232.*version 2.2.9-2"),
+        (["Name: HAProxy", "Pid: 7"], "HR232.*version unknown"),
+        (["hello"], "HR080.*no stats socket of HAProxy"),
+    ],
+)
+def test_what_is_no_haproxy_that_is_known_is_refused(
+    tmp_path: Path, says: list[str], lines: list[str], told: str
+) -> None:
+    says += lines
+    (tmp_path / "edge").mkdir()
+    with pytest.raises(HrctlError, match=told):
+        external(tmp_path, master="master.sock").__enter__()
+
+
+def test_an_answer_elsewhere_than_at_the_port_is_not_ours(mesh: Mesh) -> None:
+    """Addresses of IPv6 are bound and reached."""
+    port = free_ports()
+    mesh.route(listen=f"[::1]:{port}", destinations=[mesh.to("v1")])
+    with socket.create_connection(("::1", port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert client.recv(4000).startswith(b"HTTP/1.1 200")
+    with pytest.raises(OSError, match="refused"):
+        Answer.of(port)

@@ -323,7 +323,7 @@ MESH = group(
         ),
         "metrics": measure.metrics_of(
             kind(KIND),
-            "Count requests, successes, failures, and how long answers take, since the proxy started.",
+            "Count requests, successes, failures, and how long answers take, since it started.",
         ),
         "simulate": simulate,
         "traces": traces,

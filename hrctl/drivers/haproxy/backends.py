@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import ceil
 from typing import Any, Final
 
 from hrctl.drivers.haproxy.text import FOREVER, OWNER, duration, quoted
@@ -13,6 +14,7 @@ from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.logic.mesh.haproxy import RETRIES
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Json
 
 Spec = Mapping[str, Json]
@@ -275,25 +277,23 @@ def _options(spec: Spec, check: Mapping[str, Any] | None) -> str:
     breaker: Mapping[str, Any] | None = spec.get("circuitBreaker")
     if spec["type"] == "GRPC":
         made.append("proto h2")
+    open_for = breaker.get("openFor", "30s") if breaker else 0
     if check:
-        rise = check.get("healthyThreshold", 1)
         if str(check.get("tcp", "")).isdigit():
             made.append(f"port {check['tcp']}")
-        # with a breaker one check more: the first comes soon, and the next when `openFor` is over
-        made.append(
-            f"check inter {duration(check.get('interval', '10s'))}"
-            f" fall {check.get('unhealthyThreshold', 3)} rise {rise + 1 if breaker else rise}"
-        )
+        interval = check.get("interval", "10s")
+        rise = int(check.get("healthyThreshold", 1))
+        if breaker:  # checks alone bring a host back, so they have to take `openFor` for it
+            rise = max(rise, ceil(seconds(open_for) / seconds(interval)) + 1)
+        fall = check.get("unhealthyThreshold", 3)
+        made.append(f"check inter {duration(interval)} fall {fall} rise {rise}")
     elif breaker:
-        made.append(f"check inter {_SELDOM} fall 3 rise 1")
+        times = f"inter {_SELDOM} fastinter {duration(open_for)} downinter {duration(open_for)}"
+        made.append(f"check {times} fall 3 rise 1")
     if breaker:
-        open_for = duration(breaker.get("openFor", "30s"))
         layer = "layer4" if spec["type"] == "TCP" else "layer7"
-        fast = "" if check else f" fastinter {open_for}"
-        made.append(
-            f"observe {layer} error-limit {breaker.get('failureThreshold', 5)}"
-            f" on-error mark-down{fast} downinter {open_for}"
-        )
+        limit = breaker.get("failureThreshold", 5)
+        made.append(f"observe {layer} error-limit {limit} on-error mark-down")
     return "".join(f" {one}" for one in made)
 
 

@@ -13,7 +13,6 @@ from hrctl.drivers.haproxy.configuration import Configuration, configuration
 from hrctl.drivers.haproxy.place import cannot_write
 from hrctl.drivers.mesh.batch import Accepted, MeshBatch, closing
 from hrctl.drivers.mesh.listeners import Listeners
-from hrctl.logic.mesh.haproxy import refused
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -57,9 +56,7 @@ class Batch(MeshBatch):
         )
 
     def _require_possible(self, address: Address, body: Body) -> None:
-        found = refused(address, body["spec"])
-        if found is not None:
-            raise HrctlError(found)
+        self._driver.require_possible(address, body)
 
     def _take(self, address: Address, body: Body | None) -> None:
         self._listeners.add(address, body)

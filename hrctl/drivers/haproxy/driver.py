@@ -81,6 +81,18 @@ class HaproxyDriver(StoredMesh["Altered"]):
 
         return overlay(body, found)
 
+    def require_possible(self, address: Address, body: Body) -> None:
+        """Refuse by name what HAProxy has no way to do.
+
+        Raises:
+            HrctlError: HR212, which names each such field.
+        """
+        from hrctl.logic.mesh.haproxy import refused
+
+        found = refused(address, body["spec"])
+        if found is not None:
+            raise HrctlError(found)
+
     def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
         """Carry the batch out; see `mesh.batch.MeshBatch.run`."""
         from hrctl.drivers.haproxy.batch import Batch

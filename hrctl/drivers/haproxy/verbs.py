@@ -11,6 +11,7 @@ from hrctl.drivers.haproxy.draining import address_of, number
 from hrctl.drivers.haproxy.runtime import Row
 from hrctl.drivers.mesh.names import called, numeric
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
@@ -48,18 +49,16 @@ def is_well(row: Row) -> bool:
     return row["status"].startswith(_WELL)
 
 
-def circuit(rows: Sequence[Row]) -> str:
+def circuit(rows: Sequence[Row], open_for: float) -> str:
     """The state of a destination's circuit breaker.
 
-    OPEN where all of its hosts are left alone for what requests met there, HALF_OPEN where some
-    are. CLOSED where none is.
+    OPEN where hosts are left alone for what requests met there, and no other takes requests;
+    HALF_OPEN where some are left alone, or came back less than `openFor` ago; else CLOSED.
     """
-    open_ = sum(
-        row["status"].startswith("DOWN") and row["check_status"] == _EJECTED for row in rows
-    )
-    if rows and open_ == len(rows):
-        return "OPEN"
-    return "HALF_OPEN" if open_ else "CLOSED"
+    if any(row["status"].startswith("DOWN") and row["check_status"] == _EJECTED for row in rows):
+        return "HALF_OPEN" if any(map(is_well, rows)) else "OPEN"
+    back = (row for row in rows if number(row, "hanafail") and is_well(row))
+    return "HALF_OPEN" if any(number(row, "lastchg") < open_for for row in back) else "CLOSED"
 
 
 def _told(driver: HaproxyDriver, addresses: Sequence[Address]) -> tuple[dict[Address, Body], Told]:
@@ -92,8 +91,9 @@ def _route_reports(address: Address, body: Body, told: Told) -> Iterator[HealthR
         if not well:
             status = "UNHEALTHY"
         parts = [called(one), f"{well} of {len(rows)} hosts well"]
-        if spec.get("circuitBreaker"):
-            parts.append(f"circuit {circuit(rows)}")
+        breaker = spec.get("circuitBreaker")
+        if breaker:
+            parts.append(f"circuit {circuit(rows, seconds(breaker.get('openFor', '30s')))}")
         replica = index if len(backends) > 1 else None
         yield HealthReport(address, status, replica, detail=", ".join(parts))
 

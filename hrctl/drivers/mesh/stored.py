@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from hrctl.drivers.api import Capabilities, Context, Live, Ownership, Stamp
 from hrctl.drivers.local_store import LocalStore
 from hrctl.model.address import Address
-from hrctl.model.plan import Change
+from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body
 
 Part = TypeVar("Part", bound=tuple[Any, ...])  # one thing that somebody changed by hand
@@ -74,8 +74,22 @@ class StoredMesh(ABC, Generic[Part]):
         """All bodies as they were applied."""
         return {live.address: live.body for live in self.store.query()}
 
+    @abstractmethod
+    def require_possible(self, address: Address, body: Body) -> None:
+        """Refuse by name what the proxy has no way to do.
+
+        Raises:
+            HrctlError: HR212.
+        """
+
     def plan(self, change: Change) -> Change:
-        """Nothing to add: every field can change in place."""
+        """Every field can change in place.
+
+        Raises:
+            HrctlError: HR212, where the proxy has no way to do what is wanted.
+        """
+        if change.after is not None and change.action is not Action.DELETE:
+            self.require_possible(change.address, change.after)
         return change
 
 

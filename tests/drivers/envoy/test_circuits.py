@@ -22,7 +22,7 @@ WEB = Address("acme/shop:Route/web")
 
 def circuit(mesh: Mesh) -> str:
     (report,) = mesh.driver.health([WEB])
-    return report.detail.rpartition(" ")[2]
+    return str(report.detail.rpartition(" ")[2])
 
 
 def fail(mesh: Mesh, times: int) -> None:

@@ -8,6 +8,11 @@ import pytest
 
 from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import eventually
+from tests.drivers.envoy.test_circuits import (
+    test_a_host_that_only_its_health_check_finds_well_stays_left_alone,
+    test_a_part_of_the_hosts_is_half_open,
+    test_a_whole_cycle_and_one_that_fails_its_trial,
+)
 from tests.drivers.envoy.test_logic import test_random_routes_answer_random_requests_as_simulated
 from tests.drivers.envoy.test_traffic import (
     test_a_cookie_keeps_each_visitor_in_one_arm,
@@ -33,12 +38,15 @@ if TYPE_CHECKING:
 __all__ = [
     "test_a_cookie_keeps_each_visitor_in_one_arm",
     "test_a_header_leads_to_its_subset",
+    "test_a_host_that_only_its_health_check_finds_well_stays_left_alone",
     "test_a_listener_that_comes_back_while_it_drains_has_its_new_routes",
+    "test_a_part_of_the_hosts_is_half_open",
     "test_a_sick_host_gets_nothing",
     "test_a_split_by_percentage_is_shared_by_the_weights_of_a_subset",
     "test_a_stream_is_passed_on",
     "test_a_timeout_ends_a_slow_request",
     "test_a_websocket_is_upgraded_and_outlives_changes",
+    "test_a_whole_cycle_and_one_that_fails_its_trial",
     "test_balancers",
     "test_hosts_tell_routes_apart",
     "test_no_more_requests_at_once_than_allowed",
@@ -76,37 +84,6 @@ def test_each_try_has_its_time(mesh: Mesh) -> None:
     before = int(backend.ask("/count"))
     assert mesh.get("/slow/3").status == 504
     assert int(backend.ask("/count")) - before == 2
-
-
-def test_the_circuit_opens_and_closes_again(mesh: Mesh) -> None:
-    breaker = {"failureThreshold": 3, "openFor": "1s"}
-    mesh.route(destinations=[mesh.to("v1")], circuitBreaker=breaker)
-
-    def state() -> str:
-        (report,) = mesh.driver.health([Address("acme/shop:Route/web")])
-        return str(report.detail.rpartition(" ")[2])
-
-    assert state() == "CLOSED"
-    for _ in range(3):
-        assert mesh.get("/status/500").status == 500
-    eventually(lambda: state() == "OPEN", "the circuit opens")
-    assert mesh.get("/").status == 503
-    eventually(lambda: state() == "CLOSED", "the circuit closes")
-    assert mesh.get("/").body == "v1"
-
-
-def test_a_breaker_leaves_a_host_alone_though_its_checks_are_well(mesh: Mesh) -> None:
-    endpoints = [mesh.backend(name).address for name in ("v1", "v2")]
-    mesh.route(
-        destinations=[{"service": "web", "endpoints": endpoints}],
-        circuitBreaker={"failureThreshold": 2, "openFor": "1500ms"},
-        healthCheck={"http": "/healthz", "interval": "100ms"},
-    )
-    eventually(lambda: len(mesh.answers(10)) == 2, "both answer")
-    for _ in range(8):
-        mesh.get("/status/500")
-    eventually(lambda: mesh.get("/").status == 503, "both are left alone")
-    eventually(lambda: len(mesh.answers(10)) == 2 and "503" not in mesh.answers(4), "both are back")
 
 
 @pytest.mark.parametrize("balance", ["CONSISTENT_HASH", "WEIGHTED"])

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import generate, secrets, versions
+from tests.bench import generate, mesh, secrets, versions
 from tests.bench.measure import Run, median, once, paired
 
 HERE = Path(__file__).parent
@@ -291,6 +291,7 @@ def main() -> None:
         "diff": lambda: versions.diff(table, folder, HRCTL, 100_000 // scale),
         "decrypt": lambda: secrets.decrypt(table, folder, HRCTL, 200),
         "rotate": lambda: secrets.rotate(table, folder, HRCTL, 1_000 // scale),
+        "mesh": lambda: mesh.rows(table, folder, HRCTL, (1_000 // scale, 5_000 // scale)),
         "100k": lambda: hundred_thousand(table, folder, 100_000 // scale),
     }
     try:

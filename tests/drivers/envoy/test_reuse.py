@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
+import signal
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +18,8 @@ import pytest
 from hrctl.drivers.api import Context, Result
 from hrctl.drivers.envoy import EnvoyDriver, assembly, process
 from hrctl.drivers.envoy.snapshot import RTDS, rds
-from tests.drivers.envoy.conftest import Mesh, eventually, node_body, route_body
+from hrctl.drivers.supervisor.client import Client
+from tests.drivers.envoy.conftest import PATIENCE, Mesh, eventually, node_body, route_body
 from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
@@ -69,6 +75,20 @@ def test_the_shares_of_a_split_are_those_of_its_weights(mesh: Mesh) -> None:
     found = mesh.answers(2000)
     assert 350 < found["v1"] < 650  # 500, and 7 standard deviations
     assert set(found) == {"v1", "v2"}
+
+
+def test_an_envoy_that_starts_knows_the_weights_before_it_serves(mesh: Mesh) -> None:
+    split(mesh, 0)
+    folders = mesh.driver.place.folders
+    assert folders is not None
+    pid = Client(folders.socket()).call("getProcessInfo", "envoy:envoy")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    answers: list[str] = []
+    deadline = time.monotonic() + PATIENCE
+    while len(answers) < 50 and time.monotonic() < deadline:
+        with suppress(OSError, http.client.HTTPException):
+            answers.append(mesh.get("/").body)
+    assert answers == ["v2"] * 50
 
 
 def test_who_a_cookie_leads_away_is_not_counted_by_the_rest(mesh: Mesh) -> None:

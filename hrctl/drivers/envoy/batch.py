@@ -104,14 +104,15 @@ class Batch(MeshBatch):
         place, admin = self._driver.place, self._driver.admin
         old = Parsed(self._files)
         watched = swap.Watched(place, admin)
-        new = self._validated(self._assemble(wanted, old), old, watched)
+        after = self._validated(self._assemble(wanted, old), old, watched)
+        new = after.files
         # those that go are in Envoy until the swap
         traces.provide(place, {**self._bodies.of("Route"), **wanted.of("Route")})
         draining = self._leaving(wanted, accepted)
         if draining:
-            self._drain(draining, old, new)
+            self._drain(draining, old, after)
         else:
-            swap.carry(place, admin, self._files, new, watched)
+            swap.carry(place, admin, old, after, watched)
         digests = {
             path: self._digests[path] if data is self._files.get(path) else digest(data)
             for path, data in new.items()
@@ -122,7 +123,7 @@ class Batch(MeshBatch):
                 [one.write for one in accepted], self._driver.context.project
             )
         except (HrctlError, OSError):
-            swap.carry(place, admin, new, self._files)
+            swap.carry(place, admin, after, old)
             place.note(self._digests)
             raise
         self._files, self._digests = new, digests
@@ -134,7 +135,11 @@ class Batch(MeshBatch):
         before = assembly.Before(old, self._bodies) if self._sure else None
         return assembly.make(wanted, self._driver.place.settings, before)
 
-    def _validated(self, made: assembly.Made, old: Parsed, watched: swap.Watched) -> Files:
+    def _all(self, made: assembly.Made) -> Parsed:
+        """Every file as it is to be."""
+        return Parsed(with_vacant(made.files(), self._files), made.fresh)
+
+    def _validated(self, made: assembly.Made, old: Parsed, watched: swap.Watched) -> Parsed:
         """The files, if Envoy finds nothing wrong with what changed in them.
 
         Raises:
@@ -142,7 +147,7 @@ class Batch(MeshBatch):
         """
         configuration = inlined(made, old)
         if configuration is None:
-            return with_vacant(made.files(), self._files)
+            return self._all(made)
         found: list[str | Exception | None] = []
 
         def validate() -> None:
@@ -154,7 +159,7 @@ class Batch(MeshBatch):
         asking = Thread(target=validate, name="hrctl-envoy-validate")
         asking.start()
         try:  # while Envoy looks into it
-            files = with_vacant(made.files(), self._files)
+            files = self._all(made)
             watched.count()
         finally:
             asking.join()
@@ -169,19 +174,19 @@ class Batch(MeshBatch):
             )
         return files
 
-    def _drain(self, nodes: Mapping[Address, Body], old: Parsed, new: Files) -> None:
+    def _drain(self, nodes: Mapping[Address, Body], old: Parsed, new: Parsed) -> None:
         """Give them nothing new, wait until they are idle, and go on to the new files."""
         from hrctl.drivers.envoy import draining
 
         place, admin = self._driver.place, self._driver.admin
         made = self._assemble(self._bodies.but(closing(nodes)), old)
-        between = with_vacant(made.files(), self._files)
-        swap.carry(place, admin, self._files, between)
+        between = self._all(made)
+        swap.carry(place, admin, old, between)
         try:
             draining.wait_until_idle(admin, [body["spec"] for body in nodes.values()])
             swap.carry(place, admin, between, new)
         except HrctlError:
-            swap.carry(place, admin, between, self._files)
+            swap.carry(place, admin, between, old)
             raise
 
     def _note(self, accepted: Sequence[Accepted], written: Sequence[Written]) -> None:

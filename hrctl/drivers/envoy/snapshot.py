@@ -111,11 +111,16 @@ def resources_of(data: bytes) -> list[dict[str, Any]]:
 
 
 class Parsed:
-    """Files, and what they hold; each is read when it is first asked for."""
+    """Files, and what they hold; each is read when it is first asked for.
 
-    def __init__(self, files: Files) -> None:
+    `held` is what is known of some, as they were just made of it.
+    """
+
+    def __init__(
+        self, files: Files, held: Mapping[str, list[dict[str, Any]]] | None = None
+    ) -> None:
         self.files = files
-        self._held: dict[str, list[dict[str, Any]]] = {}
+        self._held = dict(held or {})
 
     def __getitem__(self, path: str) -> list[dict[str, Any]]:
         """The resources of a file; none where there is no such file."""

@@ -25,7 +25,7 @@ from hrctl.drivers.envoy.snapshot import (
     LDS,
     RTDS,
     Files,
-    resources_of,
+    Parsed,
     response,
     vacant,
     version_of,
@@ -77,7 +77,7 @@ class Watched:
 
 
 def carry(
-    place: Place, admin: Admin, old: Files, new: Files, watched: Watched | None = None
+    place: Place, admin: Admin, old: Parsed, new: Parsed, watched: Watched | None = None
 ) -> None:
     """Bring Envoy from the old files to the new ones.
 
@@ -92,7 +92,8 @@ def carry(
         HrctlError: HR211, where Envoy rejects a file; HR083, where one cannot be written; HR080,
             where Envoy goes away. All files are as before then.
     """
-    changed = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
+    before, after = old.files, new.files
+    changed = {path for path in {**before, **after} if before.get(path) != after.get(path)}
     if not changed:
         return
     watched = watched or Watched(place, admin)
@@ -102,23 +103,26 @@ def carry(
         for step in _steps(old, new, changed):
             _take(watched, step)
     except (HrctlError, OSError) as error:
-        _undo(place, admin, old, changed)
+        _undo(place, admin, before, changed)
         if isinstance(error, OSError):
             raise cannot_write(error) from error
         raise
 
 
-def _steps(old: Files, new: Files, changed: Iterable[str]) -> Iterable[dict[str, bytes | None]]:
+def _steps(
+    before: Parsed, after: Parsed, changed: Iterable[str]
+) -> Iterable[dict[str, bytes | None]]:
+    old, new = before.files, after.files
     changed = sorted(changed)
-    endpoints = [path for path in changed if path.startswith("eds/") and path in new]
-    step: dict[str, bytes | None] = {path: new[path] for path in endpoints}
-    joined = new[CDS] if CDS not in changed else _joined(old.get(CDS), new[CDS])
-    if joined != old.get(CDS):
-        step[CDS] = joined
-    shared = new.get(RTDS) if RTDS not in changed else _shared(old.get(RTDS), new.get(RTDS))
-    if shared is not None and shared != old.get(RTDS):
-        step[RTDS] = shared
-    yield step
+    step: dict[str, bytes | None] = {
+        path: new[path] for path in changed if path.startswith("eds/") and path in new
+    }
+    joined = {
+        path: join(before, after)
+        for path, join in ((CDS, _joined), (RTDS, _shared))
+        if path in changed and path in new
+    }
+    yield {**step, **{path: data for path, data in joined.items() if data != old.get(path)}}
     routes = {path: new[path] for path in changed if path.startswith("rds/") and path in new}
     left = {path: routes.pop(path) for path in list(routes) if routes[path] == vacant(path)}
     yield {path: data for path, data in routes.items() if path in old}
@@ -126,30 +130,27 @@ def _steps(old: Files, new: Files, changed: Iterable[str]) -> Iterable[dict[str,
     fresh = {path: data for path, data in routes.items() if path not in old}
     if new[LDS] != old.get(LDS) or fresh:
         yield {**fresh, LDS: new[LDS]}
-    last: dict[str, bytes | None] = {CDS: new[CDS]} if joined != new[CDS] else {}
-    if shared is not None and shared != new.get(RTDS):
-        last[RTDS] = new[RTDS]
-    yield last
+    yield {path: new[path] for path, data in joined.items() if data != new[path]}
     yield {**left, **{path: None for path in changed if path not in new}}
 
 
-def _joined(old: bytes | None, new: bytes) -> bytes:
+def _joined(old: Parsed, new: Parsed) -> bytes:
     """The new clusters and those old ones that are no longer among them."""
-    wanted = resources_of(new)
-    names = {one.get("name") for one in wanted}
-    left = [one for one in resources_of(old or b"") if one.get("name") not in names]
-    return response([*left, *wanted]) if left else new
+    names = {one.get("name") for one in new[CDS]}
+    left = [one for one in old[CDS] if one.get("name") not in names]
+    return response([*left, *new[CDS]]) if left else new.files[CDS]
 
 
-def _shared(old: bytes | None, new: bytes | None) -> bytes | None:
+def _shared(old: Parsed, new: Parsed) -> bytes:
     """The new weights and those old ones that are no longer among them."""
-    if old is None or new is None:
-        return new
-    joined: weights.Keys = {}
-    for one in [*resources_of(old), *resources_of(new)]:
+    before: weights.Keys = {}
+    for one in old[RTDS]:
         held = one.get("layer")
-        joined |= held if isinstance(held, dict) else {}
-    return response([weights.layer(joined)])
+        before |= held if isinstance(held, dict) else {}
+    (layer,) = new[RTDS]
+    after = layer["layer"]
+    joined = {**before, **after}
+    return response([weights.layer(joined)]) if joined != after else new.files[RTDS]
 
 
 def _take(watched: Watched, step: Mapping[str, bytes | None]) -> None:

@@ -96,7 +96,8 @@ def _heading(theirs: Sequence[Usage], counter: str) -> Iterator[str]:
 
 def _cells(one: Usage) -> tuple[Json, ...]:
     last = ago((datetime.now(UTC) - one.last).total_seconds()) if one.last else "never"
-    return naming.short(one.address), one.evaluated, one.enabled, one.disabled, last
+    times = (f"{n:,}" for n in (one.evaluated, one.enabled, one.disabled))
+    return naming.short(one.address), *times, last
 
 
 def _iso(moment: datetime | None) -> str | None:

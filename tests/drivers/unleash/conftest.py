@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.verbs.conftest import shell
 from tests.drivers.unleash.project import UnleashProject, made
 from tests.drivers.unleash.server import ADMIN, Running, Unleash
+
+__all__ = ["shell"]
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from hrctl.drivers.unleash import UnleashDriver
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.validate import complete
+from tests.cli.verbs.conftest import Shell
 from tests.drivers.unleash.server import ADMIN, CLIENT, Unleash
 
-PATIENCE = 60.0  # Unleash writes what it heard every 5 s, and when last every 30 s
+PATIENCE = 60.0  # Unleash writes what it heard every 5 s
 EXPRESS, COLOUR, IDLE = (
     Address(f"acme/shop/dev:FeatureFlag/{name}") for name in ("express", "colour", "idle")
 )
@@ -34,6 +35,32 @@ SPECS: dict[Address, dict[str, Any]] = {
     },
     IDLE: {"type": "BOOLEAN"},
 }
+
+PROJECT = """\
+    apiVersion: hrctl.dev/v1
+    kind: Project
+    metadata: {name: acme}
+    spec:
+      drivers:
+        toggles: {type: unleash, url: "%s", token: {valueFrom: {env: UNLEASH_TOKEN}}}
+    """
+SHOP = """\
+    apiVersion: hrctl.dev/v1
+    kind: Registry
+    metadata: {name: shop}
+    spec: {level: PROJECT, drivers: {FeatureFlag: toggles}}
+    """
+FLAGS = """\
+    apiVersion: hrctl.dev/v1
+    kind: FeatureFlag
+    metadata: {name: express, instances: ENVIRONMENT}
+    spec: {type: BOOLEAN, hash: unleash}
+    ---
+    apiVersion: hrctl.dev/v1
+    kind: FeatureFlag
+    metadata: {name: colour, instances: ENVIRONMENT}
+    spec: {type: STRING, hash: unleash, variants: {red: r, blue: b}, default: red}
+    """
 
 
 @pytest.fixture
@@ -70,8 +97,13 @@ def counted(driver: UnleashDriver, done: Callable[[dict[Address, Count]], bool])
 
 
 def test_what_an_application_asks_is_counted(
-    unleash: Unleash, driver: UnleashDriver, tmp_path: Path
+    unleash: Unleash, driver: UnleashDriver, tmp_path: Path, shell: Shell
 ) -> None:
+    """By the driver, and by `hrctl flag stats`.
+
+    One test, as Unleash drops what it hears of a flag that is less than 10 s younger than another
+    it heard of.
+    """
     from UnleashClient.clients.unleash_client import UnleashClient
 
     assert isinstance(driver, Counts)
@@ -91,7 +123,12 @@ def test_what_an_application_asks_is_counted(
     answers = [client.is_enabled("express", one) for one in users]
     colours = [client.get_variant("colour", one)["name"] for one in users]
     client.destroy()  # reports what was asked
-    found = counted(driver, lambda found: found[EXPRESS].enabled + found[EXPRESS].disabled == 40)
+
+    def told(found: dict[Address, Count]) -> bool:  # it writes variants after the rest
+        express, colour = found[EXPRESS], found[COLOUR]
+        return express.enabled + express.disabled == sum(colour.variants.values()) == 40
+
+    found = counted(driver, told)
     express, colour = found[EXPRESS], found[COLOUR]
     assert (express.enabled, express.disabled) == (sum(answers), 40 - sum(answers))
     assert 0 < express.enabled < 40
@@ -104,6 +141,32 @@ def test_what_an_application_asks_is_counted(
     for address in (IDLE, ELSEWHERE):
         assert (found[address].last, found[address].enabled) == (None, 0)
     assert all(one.known <= datetime.now(UTC) for one in found.values())
+    _told_by_stats(unleash, shell, answers.count(True), colours.count("blue"))
+
+
+def _told_by_stats(unleash: Unleash, shell: Shell, on: int, blue: int) -> None:
+    """A flag that is not BOOLEAN is enabled where it gives another variant than its default."""
+    shell.write("hrctl.yaml", PROJECT % unleash.url)
+    shell.write("shop/registry.yaml", SHOP)
+    shell.write("shop/flags.yaml", FLAGS)
+    shell.hrctl("flag", "evaluate", "prod:colour", "--user", "u")  # counted here alone
+    found = {one["address"]: one for one in shell.json("flag", "stats")["evaluations"]}
+    counts = {
+        name: (one["source"], one["live"], one["enabled"], one["disabled"])
+        for name, one in found.items()
+    }
+    assert counts == {
+        EXPRESS: ("toggles", True, on, 40 - on),
+        COLOUR: ("toggles", True, blue, 40 - blue),
+        ELSEWHERE: ("toggles", True, 0, 0),
+        "acme/shop/prod:FeatureFlag/colour": ("hrctl flag evaluate", False, 0, 1),
+    }
+    assert found[COLOUR]["variants"] == {"blue": blue, "red": 40 - blue}
+    assert found[EXPRESS]["applications"] == ["shop"]
+    assert found[ELSEWHERE]["last"] is None
+    said = shell.hrctl("flag", "stats")
+    assert "UTC, counted by toggles (unleash):" in said
+    assert "on this machine since" in said
 
 
 def test_what_is_not_there_is_left_out(unleash: Unleash, driver: UnleashDriver) -> None:

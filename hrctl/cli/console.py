@@ -65,8 +65,9 @@ class Console:
         self.data("\n".join(lines))
 
     def log(self, lines: Iterable[str]) -> None:
-        """Write a result for people alone; in a log of GitHub nothing in it is a command."""
+        """Write a result for people alone, at once; in a log of GitHub nothing is a command."""
         self.data(self._harmless("\n".join(lines)))
+        sys.stdout.flush()
 
     def table(
         self,

@@ -198,13 +198,15 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """Health of one resource, or of one replica of it."""
+    """Health of one resource, or of one part of it: a replica, or a destination of a route."""
 
     address: Address
     status: str  # of the kind: RUNNING, STARTING, DEGRADED, FAILED, ...
     replica: int | None = None
     detail: str = ""
     latency_ms: float | None = None
+    destination: str | None = None  # what it is called
+    circuit: str | None = None  # of its breaker: CLOSED, OPEN, HALF_OPEN
 
 
 @runtime_checkable

@@ -12,7 +12,12 @@ from hrctl.model.address import Address
 from hrctl.model.tree import Tree
 
 # What a driver may say of something that is as it should be.
-GOOD = frozenset({"RUNNING", "HEALTHY", "STOPPED", "INSTALLED", "CREATED", "STORED", "IDLE"})
+GOOD = frozenset(
+    {
+        *("RUNNING", "HEALTHY", "STOPPED", "INSTALLED", "CREATED", "STORED", "IDLE"),
+        *("DRAINING", "INACTIVE"),  # which somebody wanted
+    }
+)
 
 
 def by_driver(

@@ -30,8 +30,8 @@ _UNITS: dict[str, tuple[str, Callable[[Json], str]]] = {
 }
 
 
-def health_of(one: Kind, text: str, *, parts: str = "REPLICA") -> Function:
-    """The verb `health`; `parts` is what several reports of one resource are about."""
+def health_of(one: Kind, text: str) -> Function:
+    """The verb `health`."""
 
     def health(ctx: typer.Context, names: Names = None, registry: In = None) -> int:
         console = console_of(ctx)
@@ -46,7 +46,7 @@ def health_of(one: Kind, text: str, *, parts: str = "REPLICA") -> Function:
         if console.json_output:
             console.json([_report(each) for each in reports])
         else:
-            table(console, [_shown(each, parts) for each in reports])
+            table(console, [_shown(each) for each in reports])
         return Exit.DONE if all(each.status in GOOD for each in reports) else Exit.ERROR
 
     group = one.group
@@ -58,20 +58,25 @@ def health_of(one: Kind, text: str, *, parts: str = "REPLICA") -> Function:
 
 
 def _report(one: HealthReport) -> dict[str, Json]:
-    return {
+    found: dict[str, Json] = {
         "address": str(one.address),
         "replica": one.replica,
         "status": one.status,
         "latency_ms": one.latency_ms,
         "detail": one.detail,
     }
+    if one.destination is not None:
+        found |= {"destination": one.destination, "circuit": one.circuit}
+    return found
 
 
-def _shown(one: HealthReport, parts: str) -> dict[str, Json]:
+def _shown(one: HealthReport) -> dict[str, Json]:
     return {
         "NAME": naming.short(one.address),
-        parts: one.replica,
+        "REPLICA": one.replica,
+        "DESTINATION": one.destination,
         "STATUS": one.status,
+        "CIRCUIT": one.circuit,
         "LATENCY": None if one.latency_ms is None else f"{one.latency_ms:.1f} ms",
         "DETAIL": one.detail or None,
     }

@@ -20,7 +20,7 @@ from hrctl.cli.verbs.mesh_traces import traces
 from hrctl.cli.verbs.naming import Into, Name
 from hrctl.cli.verbs.write import New, Settings, parse_settings, write_new
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import Health
+from hrctl.drivers.api import Health, HealthReport
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.values import Json
@@ -295,17 +295,23 @@ def _set_or_show(  # noqa: PLR0913 - what the two verbs share
 
 def _show(session: Session, address: Address, field: str, present: Json) -> int:
     console = session.console
-    circuits: list[str] = []
-    if field == "circuitBreaker":
+    reports: list[HealthReport] = []
+    if field == "circuitBreaker" and present is not None:
         ((_, driver, held),) = by_driver(session, session.tree(), [address])
         if isinstance(driver, Health):
-            circuits = [one.detail for one in driver.health(held)]
+            reports = [one for one in driver.health(held) if one.circuit is not None]
     if console.json_output:
+        circuits: list[Json] = [
+            {"destination": one.destination, "state": one.circuit, "detail": one.detail}
+            for one in reports
+        ]
         console.json({"address": str(address), field: present, "circuits": circuits})
         return Exit.DONE
     console.document({"address": str(address), field: present or "none"})
-    for circuit in circuits:
-        console.data(f"  {circuit}")
+    if reports:
+        console.data("")
+        rows = [(one.destination, one.circuit, one.detail) for one in reports]
+        console.table(("DESTINATION", "CIRCUIT", "DETAIL"), rows)
     return Exit.DONE
 
 
@@ -319,7 +325,6 @@ MESH = group(
         "health": measure.health_of(
             kind(KIND),
             "Tell how the hosts behind each destination are, and whether circuits are open.",
-            parts="DESTINATION",
         ),
         "metrics": measure.metrics_of(
             kind(KIND),

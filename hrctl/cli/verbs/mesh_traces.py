@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,12 +21,12 @@ from hrctl.model.values import Json
 Span = dict[str, Any]
 
 # Attributes worth a place in the line, by the first name that a span has.
-_SHOWN = {
-    "": ("http.request.method", "http.method", "request.method"),
-    "status": ("http.response.status_code", "http.status_code"),
-    "cluster": ("upstream_cluster.name", "upstream_cluster"),
-    "host": ("upstream_address",),  # `peer.address` is the client's in a span of a server
-}
+_METHOD = ("http.request.method", "http.method", "request.method")
+_STATUS = ("http.response.status_code", "http.status_code")
+_HOST = ("upstream_address",)  # `peer.address` is the client's in a span of a server
+# Envoy calls the span of a try after its cluster; ours have the destination's name in the midst
+_TRY = re.compile(r"router (?:\S+-[0-9a-f]{10}-)?(\S+?)(?:-[0-9a-f]{6}(?:~\d+)?)? egress")
+_NAMELESS = "to"
 
 
 def traces(
@@ -72,22 +73,36 @@ def _in_order(spans: Sequence[Span]) -> list[Json]:
 
 
 def lines(trace: dict[str, Any]) -> list[str]:
-    """A trace as people read it: when, which, and its spans as a tree."""
+    """A trace as people read it: when, which, and its spans as a tree behind their times."""
     start = datetime.fromtimestamp(trace["spans"][0]["start_ns"] / 1e9, UTC)
     shown = start.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-    head = f"{shown} UTC  {trace['trace_id']}"
-    return [head, *(f"{'  ' * (depth + 1)}{_line(span)}" for depth, span in tree(trace["spans"]))]
+    found = [f"{shown} UTC  {trace['trace_id']}"]
+    services: list[Any] = []  # of the spans above
+    for depth, span in tree(trace["spans"]):
+        del services[depth:]
+        above = services[-1] if services else None
+        services.append(span["service"])
+        found.append(f"{span['duration_ms']:9.1f} ms  {'  ' * depth}{_line(span, above)}")
+    return found
 
 
-def _line(span: Span) -> str:
-    words = [f"{span['name']}  {span['duration_ms']:.1f} ms"]
-    if span["service"]:
+def _line(span: Span, above: Any) -> str:
+    """A span in words; `above` is the service of the span above it."""
+    method, status, host = (
+        next((str(span["attributes"][key]) for key in keys if span["attributes"].get(key)), None)
+        for keys in (_METHOD, _STATUS, _HOST)
+    )
+    tried = _TRY.fullmatch(span["name"])
+    if tried is None:
+        words = [span["name"]]
+    elif tried[1] == _NAMELESS and host is not None:
+        words, host = [f"to {host}"], None
+    else:
+        words = [f"to {tried[1]}"]
+    if span["service"] and span["service"] != above:
         words.append(f"by {span['service']}")
-    for what, keys in _SHOWN.items():
-        value = next((span["attributes"][key] for key in keys if key in span["attributes"]), None)
-        # Envoy calls the span of a try after its cluster
-        if value not in {None, "", "-"} and str(value) not in span["name"].split():
-            words.append(f"{what} {value}".lstrip())
+    more = (status, host) if tried else (method, status, host)  # the method stands above
+    words += [one for one in more if one not in {None, "-"}]
     line = "  ".join([*words, "ERROR"] if span["error"] else words)
     # whoever sends spans chooses their names; a terminal is not to obey them
     return "".join(sign if sign.isprintable() else "?" for sign in line)

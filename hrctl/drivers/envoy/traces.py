@@ -19,6 +19,7 @@ from hrctl.model.values import Body, Json
 
 _GROUP: Final = "traces"
 _PATIENCE: Final = 20.0
+_RESTART: Final = 1.5  # which supervisord needs a part of, to start one again that has ended
 _SETTLED: Final = 1.5  # seconds without another span, and a trace is taken to be whole
 _FRESH: Final = 30.0  # seconds that one round of following may take
 _ALL: Final = 10_000
@@ -47,15 +48,12 @@ def provide(place: Place, bodies: Mapping[Address, Body]) -> None:
             hint="pip install 'hrctl[envoy]'",
         )
     _replace(place.folders, wanted)
-    deadline = time.monotonic() + _PATIENCE
-    while wanted is not None and not _answers(place):
-        if time.monotonic() > deadline:
-            raise HrctlError.of(
-                "HR080",
-                "the receiver of spans does not start",
-                hint=f"see {place.home / 'logs' / 'traces.log'}",
-            )
-        time.sleep(0.02)
+    if wanted is not None and not _answers_within(place, _PATIENCE):
+        raise HrctlError.of(
+            "HR080",
+            "the receiver of spans does not start",
+            hint=f"see {place.home / 'logs' / 'traces.log'}",
+        )
 
 
 def _replace(folders: Folders, program: str | None) -> None:
@@ -116,11 +114,48 @@ def _ask(place: Place, operation: str, tail: int, fresh: float = inf) -> list[di
     return found
 
 
+def _restored(place: Place, folders: Folders) -> None:
+    """Return when the receiver answers, started anew where it does not by itself.
+
+    Raises:
+        HrctlError: HR230, where its supervisord is gone, and Envoy with it, or it does not start.
+    """
+    from hrctl.drivers.supervisor.daemon import answers
+
+    wanted = _program(place, folders)
+    same = folders.conf(_GROUP).read_text("utf-8") == wanted
+    if same and _answers_within(place, _RESTART):
+        return
+    if not answers(folders.socket()):
+        raise HrctlError.of(
+            "HR230",
+            "no spans are received, as the embedded Envoy does not run",
+            hint="`hrctl apply` starts it",
+        )
+    _replace(folders, wanted)
+    if not _answers_within(place, _PATIENCE):
+        raise HrctlError.of(
+            "HR230",
+            "no spans are received: the receiver does not start",
+            hint=f"see {place.home / 'logs' / 'traces.log'}",
+        )
+
+
+def _answers_within(place: Place, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while not _answers(place):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator[dict[str, Json]]:
     """Traces of a route, oldest first: `trace_id`, and `spans` by start.
 
-    With `follow` it does not end by itself; a trace is told when nothing more came for a while,
-    and once more where something does.
+    A receiver that has ended, or that hands on to another place than `traces` names by now, is
+    started anew. With `follow` it does not end by itself; a trace is told when nothing more came
+    for a while, and once more where something does.
 
     Raises:
         HrctlError: HR230, where nobody receives.
@@ -131,12 +166,13 @@ def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator
             "hrctl keeps no spans for an Envoy that it does not run",
             hint=f"ask the receiver that `traces` names: {place.settings.traces or 'none is set'}",
         )
-    if not place.folders.conf(_GROUP).exists() or not _answers(place):
+    if not place.folders.conf(_GROUP).exists():
         raise HrctlError.of(
             "HR230",
             f"no spans are received for {address}",
             hint="give the route `tracing: {sampling: 100}`, and apply it",
         )
+    _restored(place, place.folders)
     kept = _ask(place, address, _ALL)
     told = {trace["trace_id"]: len(trace["spans"]) for trace in kept}
     yield from map(_without_quiet, kept[-tail:])
@@ -144,12 +180,9 @@ def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator
         time.sleep(0.3)
         try:
             fresh = _ask(place, address, _ALL, _FRESH)
-        except HrctlError as error:
-            raise HrctlError.of(
-                "HR230",
-                f"no more spans are received for {address}",
-                hint="see `hrctl mesh health`; it goes on where the receiver is started again",
-            ) from error
+        except HrctlError:
+            _restored(place, place.folders)
+            continue
         for trace in fresh:
             if trace["quiet"] >= _SETTLED and len(trace["spans"]) > told.get(trace["trace_id"], 0):
                 told[trace["trace_id"]] = len(trace["spans"])

@@ -39,12 +39,13 @@ def health_reports(driver: EnvoyDriver, addresses: Sequence[Address]) -> Iterato
     if not driver.is_up():
         bodies = {}
     known = hosts(driver.admin) if bodies else {}
+    routes = _grid_clusters(driver) if any(one.kind == "Node" for one in bodies) else {}
     for address in addresses:
         body = bodies.get(address)
         if body is None:
             yield HealthReport(address, "MISSING", detail="not in this Envoy")
         elif address.kind == "Node":
-            yield _node_report(address, body, known)
+            yield _node_report(address, body, known, routes)
         else:
             yield from _route_reports(address, body, known, driver.place.log)
 
@@ -54,30 +55,59 @@ def _route_reports(
 ) -> Iterator[HealthReport]:
     spec = body["spec"]
     names = clusters.names(address, spec)
-    for index, (name, one) in enumerate(zip(names, spec["destinations"], strict=True)):
+    for name, one in zip(names, spec["destinations"], strict=True):
         found = known.get(name, [])
         well = sum(map(is_well, found))
         status = "HEALTHY" if found and well == len(found) else "DEGRADED"
         if not well:
             status = "UNHEALTHY"
-        parts = [called(one), f"{well} of {len(found)} hosts well"]
+        circuit = None
         if breaker := spec.get("circuitBreaker"):
             on_trial = circuits.trials(log, name, seconds(breaker.get("openFor", "30s")))
-            parts.append(f"circuit {circuits.state(found, on_trial)}")
-        replica = index if len(names) > 1 else None
-        yield HealthReport(address, status, replica, detail=", ".join(parts))
+            circuit = circuits.state(found, on_trial)
+        yield HealthReport(
+            address,
+            status,
+            detail=f"{well} of {len(found)} hosts well",
+            destination=called(one),
+            circuit=circuit,
+        )
 
 
-def _node_report(address: Address, body: Body, known: Mapping[str, list[Host]]) -> HealthReport:
+def _grid_clusters(driver: EnvoyDriver) -> dict[str, Address]:
+    """The clusters of grid destinations, and the route that each belongs to."""
+    return {
+        name: address
+        for address, body in driver.bodies().items()
+        if address.kind == "Route"
+        for name, one in zip(
+            clusters.names(address, body["spec"]), body["spec"]["destinations"], strict=True
+        )
+        if one.get("grid") is not None
+    }
+
+
+def _node_report(
+    address: Address,
+    body: Body,
+    known: Mapping[str, list[Host]],
+    routes: Mapping[str, Address],
+) -> HealthReport:
     state = body["spec"].get("state", "ACTIVE")
-    found = hosts_of(body, known)
     if state != "ACTIVE":
-        return HealthReport(address, state, detail=f"wanted {state}")
-    if not found:
+        running = _sum(hosts_of(body, known), "rq_active")
+        detail = f"{running} request{'s' * (running != 1)} under way" if running else "idle"
+        return HealthReport(address, state, detail=detail)
+    well: dict[Address, bool] = {}
+    for name, route in routes.items():
+        for host in hosts_of(body, {name: known.get(name, [])}):
+            well[route] = well.get(route, True) and is_well(host)
+    if not well:
         return HealthReport(address, "IDLE", detail="no route chooses it")
-    well = sum(map(is_well, found))
-    status = "HEALTHY" if well == len(found) else "DEGRADED" if well else "UNHEALTHY"
-    return HealthReport(address, status, detail=f"well for {well} of {len(found)} routes")
+    count = sum(well.values())
+    status = "HEALTHY" if count == len(well) else "DEGRADED" if count else "UNHEALTHY"
+    many = "s" * (len(well) != 1)
+    return HealthReport(address, status, detail=f"well for {count} of {len(well)} route{many}")
 
 
 def hosts_of(body: Body, known: Mapping[str, list[Host]]) -> list[Host]:

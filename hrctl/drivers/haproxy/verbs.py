@@ -84,18 +84,21 @@ def health_reports(driver: HaproxyDriver, addresses: Sequence[Address]) -> Itera
 def _route_reports(address: Address, body: Body, told: Told) -> Iterator[HealthReport]:
     spec = body["spec"]
     backends = names(address, spec)
-    for index, (name, one) in enumerate(zip(backends, spec["destinations"], strict=True)):
+    for name, one in zip(backends, spec["destinations"], strict=True):
         rows = told.servers(name)
         well = sum(map(is_well, rows))
         status = "HEALTHY" if rows and well == len(rows) else "DEGRADED"
         if not well:
             status = "UNHEALTHY"
-        parts = [called(one), f"{well} of {len(rows)} hosts well"]
         breaker = spec.get("circuitBreaker")
-        if breaker:
-            parts.append(f"circuit {circuit(rows, seconds(breaker.get('openFor', '30s')))}")
-        replica = index if len(backends) > 1 else None
-        yield HealthReport(address, status, replica, detail=", ".join(parts))
+        state = circuit(rows, seconds(breaker.get("openFor", "30s"))) if breaker else None
+        yield HealthReport(
+            address,
+            status,
+            detail=f"{well} of {len(rows)} hosts well",
+            destination=called(one),
+            circuit=state,
+        )
 
 
 def _node_report(address: Address, body: Body, told: Told) -> HealthReport:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 WEB = Address("acme/shop:Route/web")
 
 
-def circuit(mesh: Mesh) -> str:
+def circuit(mesh: Mesh) -> str | None:
     (report,) = mesh.driver.health([WEB])
-    return str(report.detail.rpartition(" ")[2])
+    found: str | None = report.circuit
+    return found
 
 
 def fail(mesh: Mesh, times: int) -> None:

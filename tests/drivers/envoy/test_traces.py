@@ -209,20 +209,27 @@ def test_the_lines_of_a_trace_are_safe_to_print() -> None:
     spans = decoded(exported("ab" * 16, "cd" * 8, "\x1b[2J evil"))
     told = lines({"trace_id": "ab" * 16, "spans": spans})
     assert told[0].endswith("ab" * 16)
-    assert told[1] == "  ?[2J evil  1.0 ms  by cart"
+    assert told[1] == "      1.0 ms  ?[2J evil  by cart"
 
 
-def test_a_line_tells_status_cluster_and_host_once() -> None:
-    (span,) = decoded(exported("ab" * 16, "cd" * 8, "router blue egress"))
-    span["attributes"] = {
-        "http.status_code": "503",
-        "upstream_cluster": "blue",
-        "upstream_address": "10.0.0.1:80",
-        "peer.address": "10.0.0.9",
-    }
-    span["error"] = True
-    told = lines({"trace_id": "ab" * 16, "spans": [span]})[1]
-    assert told == "  router blue egress  1.0 ms  by cart  status 503  host 10.0.0.1:80  ERROR"
-    span["name"] = "acme:Route/web"
-    told = lines({"trace_id": "ab" * 16, "spans": [span]})[1]
-    assert "  status 503  cluster blue  host 10.0.0.1:80  ERROR" in told
+def test_a_line_tells_status_and_host_and_a_service_once() -> None:
+    (span,) = decoded(exported("ab" * 16, "cd" * 8, "acme:Route/web"))
+    tried = {**span, "span_id": "01", "parent_id": span["span_id"], "name": "router blue egress"}
+    span["attributes"] = {"http.method": "GET", "http.status_code": "503"}
+    span["attributes"] |= {"upstream_cluster": "blue", "peer.address": "10.0.0.9"}
+    tried |= {"error": True, "duration_ms": 1234.5}
+    tried["attributes"] = {"http.method": "GET", "http.status_code": "-"}
+    tried["attributes"] |= {"upstream_address": "10.0.0.1:80", "peer.address": "10.0.0.9"}
+    assert lines({"trace_id": "ab" * 16, "spans": [span, tried]})[1:] == [
+        "      1.0 ms  acme:Route/web  by cart  GET  503",
+        "   1234.5 ms    to blue  10.0.0.1:80  ERROR",
+    ]
+    for cluster, told in {
+        "web-0123456789-v1-abcdef": "to v1  10.0.0.1:80",
+        "my-web-0123456789-v-2-abcdef~2": "to v-2  10.0.0.1:80",
+        "web-0123456789-to-abcdef": "to 10.0.0.1:80",
+    }.items():
+        tried["name"] = f"router {cluster} egress"
+        assert f"  {told}  ERROR" in lines({"trace_id": "ab" * 16, "spans": [tried]})[1].replace(
+            "by cart  ", ""
+        )

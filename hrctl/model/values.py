@@ -25,15 +25,18 @@ SECRET_SOURCES: Final = frozenset({"age", "env"})
 _MISSING: Final = object()
 
 
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def canonical(value: Json) -> str:
     """The one text of a JSON value: keys sorted, no white space, no NaN or infinity.
 
     Raises:
         ValueError: for a number that JSON cannot hold.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
 
 
 def digest(value: Json) -> str:

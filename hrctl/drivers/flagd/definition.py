@@ -106,16 +106,27 @@ def _scheduled(wanted: _Shares) -> Any:
     return made
 
 
-def marked(
-    made: Definition, project: str, address: str, body: Body, start: datetime | None
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
+def kept(body: Body) -> str:
+    """A body as text, from which `live_body` makes it again."""
+    return _COMPACT.encode(_lean(body))
+
+
+def marked(  # noqa: PLR0913, PLR0917 - what the marks say
+    made: Definition, project: str, address: str, body: Body, text: str, start: datetime | None
 ) -> Definition:
-    """A definition with the marks of hrctl, and a serial number that none had before."""
+    """A definition with the marks of hrctl, and a serial number that none had before.
+
+    `text` is the body as `kept` gives it.
+    """
     spec = body["spec"]
     metadata: dict[str, Any] = {
         PROJECT: project,
         ADDRESS: address,
         SERIAL: f"{time_ns():x}-{token_hex(4)}",
-        BODY: json.dumps(_lean(body), separators=(",", ":"), ensure_ascii=False),
+        BODY: text,
     }
     if start is not None:
         metadata[START] = start.isoformat()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -162,24 +161,26 @@ class FlagdDriver:
             return Outcome(address, Result.DONE)
         body = change.after or {}
         try:
-            if "valueFrom" in json.dumps(body):  # looking for it takes a tenth of resolving
-                body = secrets.resolve(body)
-            made = self._define(address, body)
+            made = self._define(address, body, secrets)
         except HrctlError as error:
             return Outcome(address, Result.FAILED, error=error.diagnostics[0])
         flags[address.name] = made
         return Outcome(address, Result.DONE, version(made))
 
-    def _define(self, address: Address, body: Body) -> Definition:
-        from hrctl.drivers.flagd.definition import define, marked
+    def _define(self, address: Address, body: Body, secrets: Secrets) -> Definition:
+        from hrctl.drivers.flagd.definition import define, kept, marked
 
+        text = kept(body)
+        if "valueFrom" in text:  # looking for it takes a tenth of resolving
+            body = secrets.resolve(body)
+            text = kept(body)
         start = None
         if (body["spec"].get("rollout") or {}).get("steps"):
             committed = self._context.committed
             start = (committed(address) if committed else None) or datetime.now(UTC)
             start = start.replace(microsecond=0)
         made = define(address.name, body, start, bare_text=self._bare_text)
-        return marked(made, self._context.project, address, body, start)
+        return marked(made, self._context.project, address, body, text, start)
 
     def health(self, addresses: Sequence[Address]) -> Iterator[HealthReport]:
         """Whether applications find the flag, and as what."""

@@ -77,8 +77,7 @@ def _text(document: Document) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _unusable(path: Path, what: str) -> HrctlError:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from hrctl.drivers.unleash.client import Client, asked
@@ -20,6 +22,7 @@ from hrctl.model.address import Address
 from hrctl.model.values import Json
 
 _FIELDS: Final = frozenset({"appName", "environment", "remoteAddress", "sessionId"})
+_AT_ONCE: Final = 4
 _WHOLE: Final = 100.0
 _NOT_FOUND: Final = Evaluation(None, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
 
@@ -40,15 +43,25 @@ def answers(
     sent = [sent_context(one) for one in contexts]
     for place in dict.fromkeys(one.place for one in found.values()):
         here = {address: one for address, one in found.items() if one.place == place}
-        for context in sent:
-            features = _ask(client, place, context)
-            for address, one in here.items():
-                feature = features.get(address.name)
-                answered[address].append(
-                    _NOT_FOUND if feature is None else _evaluation(feature, one, context)
-                )
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for found_here in pool.map(partial(_answer, client, place, here), sent):
+                for address, answer in zip(here, found_here, strict=True):
+                    answered[address].append(answer)
     for address in addresses:
         yield address, answered[address] or [_NOT_FOUND] * len(contexts)
+
+
+def _answer(
+    client: Client, place: Place, flags: Mapping[Address, Listed], context: dict[str, Any]
+) -> list[Evaluation]:
+    """The answers of these flags for one context."""
+    features = _ask(client, place, context)
+    return [
+        _evaluation(features[address.name], one, context)
+        if address.name in features
+        else _NOT_FOUND
+        for address, one in flags.items()
+    ]
 
 
 def sent_context(context: Mapping[str, Json]) -> dict[str, Any]:

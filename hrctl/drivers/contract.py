@@ -290,6 +290,21 @@ class DriverContract(ContractBase):
             (outcome,) = self.apply(driver, [update])
             require(outcome.result is Result.STALE, f"an update on it ends as {outcome}")
 
+    def test_other_changes_leave_it_as_somebody_left_it(self) -> None:
+        with self.make_driver() as driver:
+            made = self.create(self.a_kind(driver), 1)
+            self.done(driver, made)
+        self.tamper(made.address)
+        with self.make_driver() as driver:
+            before = self.find(driver, made.address)
+            bodies = [live.body for live in driver.read([made.address])]
+            self.done(driver, self.create(made.address.kind, 2))
+        with self.make_driver() as driver:
+            after = self.find(driver, made.address)
+            require(after == before, f"another's create made {after} of {before}")
+            now = [live.body for live in driver.read([made.address])]
+            require(now == bodies, "read() tells something else of it after another's create")
+
     def test_next_process_sees_the_same(self) -> None:
         with self.make_driver() as driver:
             made = self.create(self.a_kind(driver), 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Secrets, Stamp
-from hrctl.drivers.envoy import assembly, listening, process, swap, traces
+from hrctl.drivers.envoy import assembly, keeping, listening, process, swap, traces
 from hrctl.drivers.envoy.bodies import Bodies
 from hrctl.drivers.envoy.inlining import inlined
 from hrctl.drivers.envoy.place import cannot_write, digest
@@ -21,7 +21,11 @@ from hrctl.model.address import Address
 from hrctl.model.values import Body
 
 if TYPE_CHECKING:
+    from hrctl.drivers.envoy.drift import Altered
     from hrctl.drivers.envoy.driver import EnvoyDriver
+
+
+Edits = dict[str, list["Altered"]]  # by the address that they belong to
 
 
 class Batch(MeshBatch):
@@ -42,9 +46,12 @@ class Batch(MeshBatch):
         super().__init__(driver, secrets)
         self._driver = driver
         self._files: Files = {}
+        self._old = Parsed({})  # the same, read
         self._digests: dict[str, str] = {}
         self._rows: dict[str, str] = {}  # address -> version, of the whole store
         self._sure = False  # whether the files are made of exactly these rows, by this code
+        self._altered: Edits = {}  # what somebody edited, by address
+        self._noted: dict[str, str] = {}  # digests, as if nobody had
 
     def _start(self) -> None:
         driver, place = self._driver, self._driver.place
@@ -66,6 +73,7 @@ class Batch(MeshBatch):
         look = self._driver.look()
         self._files, self._digests = look.files, look.digests
         self._rows = {one.address: one.version for one in look.rows}
+        self._altered, self._noted = look.altered, self._driver.place.digests()
         self._sure = look.as_written and self._token() == self._driver.place.made()
         return look.stamps()
 
@@ -101,51 +109,73 @@ class Batch(MeshBatch):
             raise
 
     def _brought(self, wanted: Bodies, accepted: Sequence[Accepted]) -> list[str | None]:
-        place, admin = self._driver.place, self._driver.admin
-        old = Parsed(self._files)
+        mine = {one.change.previous_address or one.change.address for one in accepted}
+        kept = keeping.left(self._altered, mine)
+        self._old = Parsed(self._files)
+        pure = self._assemble(wanted)
+        try:
+            return self._swapped(wanted, accepted, pure, kept)
+        except HrctlError as error:
+            if not kept or error.diagnostics[0].code != self.refusal:
+                raise
+            # where it is refused without the edits, too, they are not the reason
+            self._validated(pure, swap.Watched(self._driver.place, self._driver.admin))
+            raise keeping.refused(kept) from None
+
+    def _swapped(
+        self, wanted: Bodies, accepted: Sequence[Accepted], pure: assembly.Made, kept: Edits
+    ) -> list[str | None]:
+        """From the files that are there to those made, and to what was `kept` in them."""
+        place, admin, old = self._driver.place, self._driver.admin, self._old
         watched = swap.Watched(place, admin)
-        after = self._validated(self._assemble(wanted, old), old, watched)
-        new = after.files
+        new = self._validated(keeping.kept(pure, kept, wanted, place.settings), watched)
         # those that go are in Envoy until the swap
         traces.provide(place, {**self._bodies.of("Route"), **wanted.of("Route")})
         draining = self._leaving(wanted, accepted)
         if draining:
-            self._drain(draining, old, after)
+            closed = self._bodies.but(closing(draining))
+            between = keeping.kept(self._assemble(closed), kept, closed, place.settings)
+            self._drain(draining, self._all(between), new)
         else:
-            swap.carry(place, admin, old, after, watched)
-        digests = {
-            path: self._digests[path] if data is self._files.get(path) else digest(data)
-            for path, data in new.items()
-        }
+            swap.carry(place, admin, old, new, watched)
+        digests = self._digested(new)
+        noted = self._digested(self._all(pure)) if kept else digests
         try:
-            place.note(digests)
+            place.note(noted)
             written = self._driver.store.write(
                 [one.write for one in accepted], self._driver.context.project
             )
         except (HrctlError, OSError):
-            swap.carry(place, admin, after, old)
-            place.note(self._digests)
+            swap.carry(place, admin, new, old)
+            place.note(self._noted)
             raise
-        self._files, self._digests = new, digests
+        self._files, self._digests = new.files, digests
+        self._altered, self._noted = kept, noted
         self._note(accepted, written)
         traces.provide(place, wanted.of("Route"))
         return [one.version for one in written]
 
-    def _assemble(self, wanted: Bodies, old: Parsed) -> assembly.Made:
-        before = assembly.Before(old, self._bodies) if self._sure else None
+    def _digested(self, found: Parsed) -> dict[str, str]:
+        return {
+            path: self._digests[path] if data is self._files.get(path) else digest(data)
+            for path, data in found.files.items()
+        }
+
+    def _assemble(self, wanted: Bodies) -> assembly.Made:
+        before = assembly.Before(self._old, self._bodies) if self._sure else None
         return assembly.make(wanted, self._driver.place.settings, before)
 
     def _all(self, made: assembly.Made) -> Parsed:
         """Every file as it is to be."""
         return Parsed(with_vacant(made.files(), self._files), made.fresh)
 
-    def _validated(self, made: assembly.Made, old: Parsed, watched: swap.Watched) -> Parsed:
+    def _validated(self, made: assembly.Made, watched: swap.Watched) -> Parsed:
         """The files, if Envoy finds nothing wrong with what changed in them.
 
         Raises:
             HrctlError: HR211, where it does.
         """
-        configuration = inlined(made, old)
+        configuration = inlined(made, self._old)
         if configuration is None:
             return self._all(made)
         found: list[str | Exception | None] = []
@@ -174,13 +204,11 @@ class Batch(MeshBatch):
             )
         return files
 
-    def _drain(self, nodes: Mapping[Address, Body], old: Parsed, new: Parsed) -> None:
+    def _drain(self, nodes: Mapping[Address, Body], between: Parsed, new: Parsed) -> None:
         """Give them nothing new, wait until they are idle, and go on to the new files."""
         from hrctl.drivers.envoy import draining
 
-        place, admin = self._driver.place, self._driver.admin
-        made = self._assemble(self._bodies.but(closing(nodes)), old)
-        between = self._all(made)
+        place, admin, old = self._driver.place, self._driver.admin, self._old
         swap.carry(place, admin, old, between)
         try:
             draining.wait_until_idle(admin, [body["spec"] for body in nodes.values()])
@@ -196,6 +224,6 @@ class Batch(MeshBatch):
         for one, row in zip(accepted, written, strict=True):
             if row.version is not None:
                 self._rows[one.change.address] = row.version
-        self._sure = all(row.made for row in written)
+        self._sure = not self._altered and all(row.made for row in written)
         if self._sure:
             self._driver.place.note_made(self._token())

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from hrctl.drivers.envoy import clusters, listeners
 from hrctl.drivers.envoy.assembly import files
-from hrctl.drivers.envoy.names import owner_of
+from hrctl.drivers.envoy.names import Resource, owner_of
 from hrctl.drivers.envoy.snapshot import CDS, RTDS, Files, Settings, listen_of, resources_of
 from hrctl.drivers.envoy.weights import by_variant
 from hrctl.model.address import Address
@@ -23,7 +23,7 @@ from hrctl.model.values import Body, Json, canonical
 
 Parts = dict[str, dict[str, Json]]  # address -> what it is called -> the part
 
-_GONE: Final = "(not there)"
+GONE: Final = "(not there)"
 REST: Final = "weights"  # of requests that no rule leads away
 
 
@@ -38,6 +38,13 @@ class Altered(NamedTuple):
 
 def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> Parts:
     """What stands in the files, by the address that it was made for."""
+    return located({path: resources_of(data) for path, data in found.items()}, bodies, settings)
+
+
+def located(
+    found: Mapping[str, list[Resource]], bodies: Mapping[Address, Body], settings: Settings
+) -> Parts:
+    """The same of what files hold: the very objects, but for weights."""
     made: Parts = {}
     owners = {
         name: str(address)
@@ -50,13 +57,13 @@ def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> P
         if address.kind == "Route":
             name = listeners.stat_prefix(listen_of(body["spec"], settings))
             sharing.setdefault(name, []).append(str(address))
-    for path, data in found.items():
+    for path, held in found.items():
         if path == RTDS:
-            for whose, name, some in _weights(data, owners):
+            for whose, name, some in _weights(held, owners):
                 made.setdefault(whose, {})[f"{path} {name}"] = some
             continue
         folder = path.split("/")[1]
-        for owner, name, part in _of_file(path, data):
+        for owner, name, part in _of_file(path, held):
             one = owner or owners.get(folder)
             # a listener, and what somebody added to its routes, concerns all routes of it
             for at in [one] if one else sharing.get(folder) or sharing.get(name) or ():
@@ -64,10 +71,12 @@ def parts(found: Files, bodies: Mapping[Address, Body], settings: Settings) -> P
     return made
 
 
-def _weights(data: bytes, owners: Mapping[str, str]) -> Iterator[tuple[str, str, Json]]:
+def _weights(
+    resources: list[Resource], owners: Mapping[str, str]
+) -> Iterator[tuple[str, str, Json]]:
     """The weights of each way that requests of a route are led, by cluster."""
     found: dict[tuple[str, str], dict[str, Json]] = {}
-    for one in resources_of(data):
+    for one in resources:
         held = one.get("layer")
         for _, variant, cluster, weight in by_variant(held if isinstance(held, dict) else {}):
             if cluster in owners:
@@ -76,8 +85,8 @@ def _weights(data: bytes, owners: Mapping[str, str]) -> Iterator[tuple[str, str,
         yield owner, f"rule {variant}" if variant else REST, some
 
 
-def _of_file(path: str, data: bytes) -> Iterator[tuple[str | None, str, Json]]:
-    for one in resources_of(data):
+def _of_file(path: str, resources: list[Resource]) -> Iterator[tuple[str | None, str, Json]]:
+    for one in resources:
         if path.startswith("rds/"):
             for host in one.get("virtual_hosts", ()):
                 counts: dict[str | None, int] = {}
@@ -108,7 +117,7 @@ def altered(
         differing = [
             one
             for name in sorted(mine.keys() | theirs.keys())
-            for one in _differing(name, "", mine.get(name, _GONE), theirs.get(name, _GONE))
+            for one in _differing(name, "", mine.get(name, GONE), theirs.get(name, GONE))
         ]
         if differing:
             found[address] = differing

@@ -114,6 +114,15 @@ class LocalStore:
         new, stamp, address = tuple.__new__, Stamp, Address  # 100,000 times in a plan
         return [new(stamp, (address(a), b, c)) for a, b, c in self._select(query)]
 
+    def state(self) -> tuple[object, ...]:
+        """Unlike what it was before where any row may have changed since, by whomever."""
+        connection = self._file.reader()
+        if connection is None:
+            return ()
+        with self._file.faults():
+            others = connection.execute("PRAGMA data_version").fetchone()[0]
+        return connection, others, connection.total_changes
+
     def get(self, address: Address) -> Live | None:
         """One resource; None where there is none."""
         return next(iter(self.read([address])), None)

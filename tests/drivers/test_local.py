@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Live, Outcome, Result
 from hrctl.drivers.contract import ContractSecrets, DriverContract, context_for
 from hrctl.drivers.local import LocalDriver
+from hrctl.drivers.local_store import LocalStore
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.values import Body, Json, merge
@@ -178,6 +180,31 @@ def test_query_by_registry_and_kind(driver: LocalDriver) -> None:
     assert [live.address.name for live in store.query("acme", below=True)] == ["c", "a", "b"]
     assert [live.address.name for live in store.query(kind="Node")] == ["c", "a", "d"]
     assert [live.address.name for live in store.query("acme/prod", "Node")] == ["c"]
+
+
+def test_state_tells_whether_a_row_may_have_changed(
+    driver: LocalDriver, other: sqlite3.Connection
+) -> None:
+    store = driver.store
+    states = [store.state()]
+    create(driver, "acme:Config/c", {"spec": {}})
+    states.append(store.state())
+    assert list(store.query())
+    assert store.state() == states[-1]  # looking changes nothing
+    with other:
+        other.execute("UPDATE resources SET body = '{}' WHERE address = 'acme:Config/c'")
+    states.append(store.state())
+    with other:
+        other.execute("DELETE FROM resources")
+    states.append(store.state())
+    create(driver, "acme:Config/c", {"spec": {}})
+    states.append(store.state())
+    assert all(one != another for one, another in itertools.combinations(states, 2))
+
+
+def test_state_of_a_missing_store_is_nothing(tmp_path: Path) -> None:
+    assert LocalStore(tmp_path / "none.db").state() == ()
+    assert not list(tmp_path.iterdir())
 
 
 def test_sensitive_references_stay_and_others_are_resolved(

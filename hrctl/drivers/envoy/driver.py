@@ -76,6 +76,7 @@ class EnvoyDriver:
         self.place = Place.of(config, context)
         self.admin: Final = Admin(self.place.admin)
         self.store: Final = LocalStore(self.place.store)
+        self._rows: tuple[tuple[object, ...], list[Stamp]] | None = None
         self.revived: Final[dict[Address, str]] = {}  # what came back when Envoy was started again
 
     def __enter__(self) -> Self:
@@ -144,7 +145,10 @@ class EnvoyDriver:
 
     def look(self) -> Look:
         """The files and the rows as they are now."""
-        rows = self.store.stamps()
+        state = self.store.state()
+        if self._rows is None or self._rows[0] != state:  # a plan and its apply see the same ones
+            self._rows = (state, self.store.stamps())
+        rows = self._rows[1]
         present, digests, altered, changed = self._files()
         return Look(present, digests, rows, altered, as_written=not changed)
 

@@ -238,7 +238,8 @@ def bring_in(  # noqa: PLR0913, PLR0917 - what is written, and what is said of i
     if not asked.apply:
         return Exit.DONE
     targets = [*changed] if len(changed) <= _TARGETS else []
-    return edits.apply_targets(console, targets, yes=asked.yes)
+    with Session(console) as after:
+        return edits.apply_targets(after, targets, yes=asked.yes)
 
 
 def _nothing(session: Session, name: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,31 +82,46 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
         console.note(f"{wish.targets[0]} is so already.")
     elif not console.json_output:
         console.lines(painted(console, lines) if wish.told is None else lines)
-    if lines and not _write(console, draft, wish.tolerated):
-        return Exit.ERROR
-    message = wish.then.message or wish.subject
+    with ExitStack() as opened:
+        edited = opened.enter_context(Session(console))
+        if lines and not _write(edited, draft, wish.tolerated):
+            return Exit.ERROR
+        commit = _commit(session, draft, wish)
+        _tell(console, draft, wish, lines, commit)
+        if not wish.then.apply:
+            return Exit.DONE
+        if commit is not None:  # the tree is that of another commit now
+            edited = opened.enter_context(Session(console))
+        try:
+            return apply_targets(edited, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
+        except HrctlError:
+            if lines:
+                console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
+            raise
+
+
+def _commit(session: Session, draft: Draft, wish: Wish) -> str | None:
     paths = _uncommitted(session, draft, wish.targets) if wish.then.commit else []
-    commit = commit_files(session, paths, message) if paths else None
-    if console.json_output:
-        done = {
-            "targets": list(wish.targets),
-            "files": draft.paths,
-            "diff": "".join(f"{line}\n" for line in lines) if wish.told is None else None,
-            "commit": commit,
-            **wish.also,
-        }
-        if wish.then.apply:  # what follows is one event a line
-            console.event({"event": "edited", **done})
-        else:
-            console.json(done)
-    if not wish.then.apply:
-        return Exit.DONE
-    try:
-        return apply_targets(console, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
-    except HrctlError:
-        if lines:
-            console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
-        raise
+    return commit_files(session, paths, wish.then.message or wish.subject) if paths else None
+
+
+def _tell(
+    console: Console, draft: Draft, wish: Wish, lines: Sequence[str], commit: str | None
+) -> None:
+    """To programs, what was done."""
+    if not console.json_output:
+        return
+    done = {
+        "targets": list(wish.targets),
+        "files": draft.paths,
+        "diff": "".join(f"{line}\n" for line in lines) if wish.told is None else None,
+        "commit": commit,
+        **wish.also,
+    }
+    if wish.then.apply:  # what follows is one event a line
+        console.event({"event": "edited", **done})
+    else:
+        console.json(done)
 
 
 def _uncommitted(session: Session, draft: Draft, targets: Sequence[str]) -> list[str]:
@@ -142,11 +158,12 @@ def _require_git(session: Session, wish: Wish) -> None:
         require_commit(session)
 
 
-def _write(console: Console, draft: Draft, tolerated: frozenset[str]) -> bool:
+def _write(edited: Session, draft: Draft, tolerated: frozenset[str]) -> bool:
     """Put the draft on disk; where the tree then has errors, tell them and take it back."""
+    console = edited.console
     try:
         draft.write()
-        _check(console, tolerated)
+        _check(edited, tolerated)
     except InvalidTree as error:
         from hrctl.cli.telling import report
 
@@ -161,10 +178,9 @@ def _write(console: Console, draft: Draft, tolerated: frozenset[str]) -> bool:
     return True
 
 
-def _check(console: Console, tolerated: frozenset[str]) -> None:
-    """Read the tree again; its warnings have been told before."""
-    with Session(console) as session:
-        loaded = session.load()
+def _check(edited: Session, tolerated: frozenset[str]) -> None:
+    """Read the tree with the edit; an apply goes on from there."""
+    loaded = edited.load()
     found = [one for one in loaded.diagnostics if one.code not in tolerated]
     if any(one.severity is Severity.ERROR for one in found):
         raise InvalidTree(loaded.files, *found)
@@ -223,7 +239,7 @@ def _git(session: Session, *arguments: str) -> str:
 
 
 def apply_targets(
-    console: Console,
+    session: Session,
     targets: Sequence[str],
     *,
     yes: bool,
@@ -235,11 +251,10 @@ def apply_targets(
     from hrctl.cli.planning import make_plan
     from hrctl.reconcile.options import PlanOptions
 
-    with Session(console) as session:
-        wanted = PlanOptions(
-            targets=tuple(Selector(one) for one in targets),
-            cascade=cascade,
-            limits=given.limits(session.project.safety),
-        )
-        plan = make_plan(session, wanted)
-        return carry_out(session, plan, "Apply this?", yes, None, 0)
+    wanted = PlanOptions(
+        targets=tuple(Selector(one) for one in targets),
+        cascade=cascade,
+        limits=given.limits(session.project.safety),
+    )
+    plan = make_plan(session, wanted)
+    return carry_out(session, plan, "Apply this?", yes, None, 0)

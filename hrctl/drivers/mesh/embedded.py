@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,11 @@ def start(
 def _restart(client: Any, name: str) -> None:
     from hrctl.drivers.supervisor.client import RpcFaultError
 
-    for method in ("stopProcessGroup", "startProcessGroup"):
-        try:
+    # added anew, so that it is the program as it is written now, which may lie elsewhere
+    for method in ("stopProcessGroup", "removeProcessGroup"):
+        with suppress(RpcFaultError):  # it is so already
             client.call(method, name)
-        except RpcFaultError:  # it is so already
-            continue
+    client.call("addProcessGroup", name)
 
 
 def section(name: str, command: str, folder: Path, log: Path) -> str:

@@ -14,7 +14,6 @@ import typer
 
 from hrctl.cli import options as given
 from hrctl.cli.app import console_of, reports
-from hrctl.cli.complete import complete_selector
 from hrctl.cli.exits import Exit
 from hrctl.cli.render.style import Paint, plain
 from hrctl.cli.render.text import count
@@ -22,7 +21,7 @@ from hrctl.cli.reports import GITHUB_BYTES, Reports
 from hrctl.cli.session import Session
 from hrctl.cli.stale import CHECKS, CODES, Stale, places_json, rows, undeclared
 from hrctl.cli.verbs import naming
-from hrctl.cli.verbs.naming import In
+from hrctl.cli.verbs.naming import In, complete_name
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.address import Address, Selector
 from hrctl.model.tree import Tree
@@ -37,7 +36,7 @@ Which = Annotated[
     typer.Argument(
         metavar="[SELECTOR]",
         help="A name, an address, a registry, a glob or a label; default all flags.",
-        autocompletion=complete_selector,
+        autocompletion=complete_name,
     ),
 ]
 Code = Annotated[
@@ -185,7 +184,7 @@ def _search(
     """Look through the code for the keys of all flags.
 
     Raises:
-        HrctlError: HR261, where a folder or a file cannot be read.
+        HrctlError: HR261, where a folder or a file cannot be read, or there is none.
     """
     from hrctl.cli.render.ticker import ticker
     from hrctl.source.code.files import list_code
@@ -195,7 +194,12 @@ def _search(
     keys = {one.name for one in session.load().tree.rows if one.kind == KIND}
     root = session.project.root
     with ticker(session.console, "files searched") as progress:
-        return search(list(files), keys, root, calls=calls, progress=progress)
+        found = search(list(files), keys, root, calls=calls, progress=progress)
+    if not found.files:
+        names = " and ".join(f"'{one}'" for one in code)
+        hint = "nothing that git knows and is text lies there; is it the right folder?"
+        raise HrctlError.of("HR261", f"there is no code in {names}", hint=hint)
+    return found
 
 
 def _all(session: Session, checks: Stale) -> list[Diagnostic]:
@@ -223,14 +227,19 @@ class _Told:
 
         if self.diagnostics:
             read = self.session.read_line
-            return [*text_lines(self.diagnostics, read, width=width, paint=brush), self._summary()]
+            found = text_lines(self.diagnostics, read, width=width, paint=brush)
+            return [*found, *self._summary(width)]
         return [f"{self._looked_at()}: nothing is stale."]
 
-    def _summary(self) -> str:
+    def _summary(self, width: int) -> list[str]:
         counts = Counter(CODES[one.code] for one in self.diagnostics)
         kinds = ", ".join(f"{counts[name]} {name}" for name in CHECKS if counts[name])
-        more = f" `hrctl explain {self.diagnostics[0].code}` tells more."
-        return f"{kinds}, in {self._looked_at()}.{more}"
+        lines = [
+            f"{kinds}, in {self._looked_at()}.",
+            f"`hrctl explain {self.diagnostics[0].code}` tells more.",
+        ]
+        whole = " ".join(lines)
+        return [whole] if len(whole) <= width else lines
 
     def _looked_at(self) -> str:
         flags, found = count(len(self.checks.flags), "flag"), self.checks.found

@@ -10,6 +10,7 @@ as stickiness, is OpenFeature's targeting key and stands in a context as `target
     conditions  what a rule asks          shares   percentages, arms, schedules
     hashing     flagd-v2 and unleash      compiled the flag as a function
     explain     the same, told step by step
+    settled     whether everybody gets the same, and since when
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +286,32 @@ def test_bad_input(shell: Shell, args: list[str], code: str, words: str) -> None
     assert shell.fails("flag", "stale", *args) == 1
     assert code in shell.err
     assert words in shell.err
+
+
+def test_a_folder_without_code_is_the_wrong_one(shell: Shell) -> None:
+    """Else every flag would be called unreferenced."""
+    flag(shell, "theme")
+    shell.write("docs/README.md", "theme\n")
+    assert shell.fails("flag", "stale", "--code", "docs") == 1
+    assert "HR261 there is no code in 'docs'" in shell.err
+
+
+def test_words_for_the_shell(shell: Shell) -> None:
+    flag(shell, "theme")
+    done = subprocess.run(
+        [sys.executable, "-m", "hrctl"],
+        cwd=shell.root,
+        env={
+            **os.environ,
+            "_HRCTL_COMPLETE": "complete_bash",
+            "COMP_WORDS": "hrctl flag stale th",
+            "COMP_CWORD": "3",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["theme"]
 
 
 def test_no_flags(shell: Shell) -> None:

@@ -99,7 +99,7 @@ def counted(driver: UnleashDriver, done: Callable[[dict[Address, Count]], bool])
 def test_what_an_application_asks_is_counted(
     unleash: Unleash, driver: UnleashDriver, tmp_path: Path, shell: Shell
 ) -> None:
-    """By the driver, and by `hrctl flag stats`.
+    """By the driver, and by `hrctl flag stats` and `hrctl flag stale`.
 
     One test, as Unleash drops what it hears of a flag that is less than 10 s younger than another
     it heard of.
@@ -142,6 +142,7 @@ def test_what_an_application_asks_is_counted(
         assert (found[address].last, found[address].enabled) == (None, 0)
     assert all(one.known <= datetime.now(UTC) for one in found.values())
     _told_by_stats(unleash, shell, answers.count(True), colours.count("blue"))
+    _told_by_stale(shell)
 
 
 def _told_by_stats(unleash: Unleash, shell: Shell, on: int, blue: int) -> None:
@@ -167,6 +168,17 @@ def _told_by_stats(unleash: Unleash, shell: Shell, on: int, blue: int) -> None:
     said = shell.hrctl("flag", "stats")
     assert "UTC, counted by toggles (unleash):" in said
     assert "on this machine since" in said
+
+
+def _told_by_stale(shell: Shell) -> None:
+    """Only what nobody asked for during its `staleAfter`."""
+    shell.hrctl("flag", "stale", "--only", "unused")  # a month has not passed
+    hasty = FLAGS.replace("{type: BOOLEAN,", "{type: BOOLEAN, staleAfter: 1s,")
+    shell.write("shop/flags.yaml", hasty)
+    assert shell.fails("flag", "stale", "prod:express", "--only", "unused") == 1
+    assert "acme/shop/prod:express was never asked for, as 'toggles' counts" in shell.out
+    assert shell.fails("flag", "stale", "colour", "--only", "unused") == 0
+    assert "No driver counts what applications ask of 1 of 2 flags." in shell.err
 
 
 def test_what_is_not_there_is_left_out(unleash: Unleash, driver: UnleashDriver) -> None:

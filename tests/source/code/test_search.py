@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import string
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,22 @@ def test_many_keys_in_many_files(tmp_path: Path) -> None:
     for key, one in found.references.items():
         assert {(span.path, span.line) for span in one.first} <= wanted[key]
     assert found.files == 40
+
+
+def test_the_time_does_not_grow_with_the_keys(tmp_path: Path) -> None:
+    line = "    value = client.get_boolean_value(name, False)  # words and words\n"
+    for number in range(60):
+        (tmp_path / f"{number}.py").write_text(line * 500, encoding="utf-8")
+    paths = list_code(tmp_path)
+
+    def took(count: int) -> float:
+        keys = [f"flag-{number}" for number in range(count)]
+        begin = time.process_time()
+        search(paths, keys, tmp_path)
+        return time.process_time() - begin
+
+    took(1)
+    assert min(took(20_000) for _ in range(4)) < 3 * max(took(10) for _ in range(4))
 
 
 def test_what_is_between_quotes_comes_first(tmp_path: Path) -> None:

@@ -178,8 +178,20 @@ class Session:
 
         spec = self.project.drivers[name]
         project = self.project
-        context = Context(name, project.name, project.root, project.state_dir, self._committed)
+        context = Context(
+            name,
+            project.name,
+            project.root,
+            project.state_dir,
+            self._committed,
+            self._secret,
+        )
         return load_driver(spec.type)(spec.config, context)
+
+    def _secret(self, source: Mapping[str, Json]) -> str:
+        from hrctl.cli.instance_secrets import value_of
+
+        return value_of(self, source)
 
     def _committed(self, address: Address) -> datetime | None:
         return self.schedules().start(address)

@@ -61,7 +61,9 @@ class Context:
     `state_dir` is the project's `.hrctl` folder (absolute): an embedded server keeps what it
     needs in a folder below it. `root` is the project's folder. `project` is its name, the
     owner that a driver marks things with. `committed` tells when the schedule that a resource
-    declares was committed (None: it is not, or nobody knows).
+    declares was committed (None: it is not, or nobody knows). `secret` opens a reference in the
+    instance's block, ``{"env": ...}`` or ``{"config": ..., "key": ...}``, and may need a key for
+    it; a driver asks for it when it connects, and keeps the value out of all that it says.
     """
 
     instance: str
@@ -69,6 +71,7 @@ class Context:
     root: Path
     state_dir: Path
     committed: Callable[[Address], datetime | None] | None = None
+    secret: Callable[[Mapping[str, Json]], str] | None = None
 
 
 class Stamp(NamedTuple):

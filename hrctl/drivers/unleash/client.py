@@ -163,13 +163,14 @@ class Client:
             found = None
         if status < _ERROR:
             return found
-        raise Refusal(status, _said(found))
+        raise Refusal(status, self._token.redacted(_said(found)))
 
     def _unreachable(self, why: Exception | str) -> HrctlError:
         said = why if isinstance(why, str) else _said_by(why)
         hint = "start it, or mend `url` in hrctl.yaml"
         if isinstance(why, Exception) and _is_untrusted(why):
             hint = "name the file of its certificate authority as `caFile` in hrctl.yaml"
+        said = self._token.redacted(said)
         return HrctlError.of("HR080", f"cannot reach Unleash at {self.url}: {said}", hint=hint)
 
     def _token_refused(self) -> HrctlError:

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
-from hrctl.model.kinds.base import Filled, Spec, VariableName, says
+from hrctl.model.address import NAME
+from hrctl.model.kinds.base import Broken, Filled, Ruled, Spec, VariableName, says
 
 Url = Annotated[str, says(r"^https?://[^/?#@\s]+(/[^?#\s]*)?$", "a URL such as http://host:4242")]
 
 
-class Variable(Spec):
-    """A variable of the environment that hrctl runs in."""
+ConfigAddress = Annotated[
+    str,
+    says(
+        rf"^{NAME}(/{NAME})*:Config/{NAME}$",
+        "the address of a Config, such as acme/shop:Config/unleash",
+    ),
+]
 
-    env: VariableName = Field(description="Its name.")
+
+class Source(Ruled):
+    """A variable of the environment that hrctl runs in, or an entry of a Config."""
+
+    env: VariableName | None = Field(None, description="The name of the variable.")
+    config: ConfigAddress | None = Field(
+        None, description="The address of a Config; `key` names a SECRET in it."
+    )
+    key: Filled | None = Field(None, description="A key of the Config.")
+
+    def rules(self) -> Iterator[Broken]:
+        """One of the two; a Config goes with a key."""
+        if (self.env is None) == (self.config is None):
+            yield Broken("valueFrom wants one of env and config", ())
+        elif (self.config is None) != (self.key is None):
+            wanted, given = ("key", "config") if self.key is None else ("config", "key")
+            yield Broken(f"'{given}' in valueFrom needs '{wanted}'", (given,), at_key=True)
 
 
 class Token(Spec):
     """Where the token is: never the token itself."""
 
-    value_from: Variable = Field(description="The variable that holds it.")
+    value_from: Source = Field(description="What holds it.")
 
 
 class UnleashConfig(Spec):
@@ -28,6 +51,11 @@ class UnleashConfig(Spec):
 
     url: Url = Field(description="Where Unleash is, without /api.")
     token: Token = Field(description="A token for its Admin API, as a reference.")
+    ca_file: Filled | None = Field(
+        None,
+        description="A PEM file of the authorities whose certificates count, from the project's "
+        "folder on; else the system's.",
+    )
     projects: dict[Filled, Filled] = Field(
         {}, description="Unleash's project for a registry and those below it; else: default."
     )

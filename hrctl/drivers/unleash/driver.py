@@ -66,7 +66,7 @@ class UnleashDriver:
         ca_file = config.get("caFile")
         self._client = Client(
             config["url"],
-            Token(config["token"]),
+            Token(config["token"], context.secret),
             context.root / ca_file if ca_file else None,
         )
         self._server = Server(self._client)

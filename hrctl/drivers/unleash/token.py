@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hrctl.diagnostics import HrctlError
 from hrctl.model.values import Json
 
 
 class Token:
-    """A reference to the token; the value is looked up when it is needed, and not kept."""
+    """A reference to the token; the value is looked up when the first request needs it."""
 
-    def __init__(self, reference: Mapping[str, Json]) -> None:
-        self._variable: str = reference["valueFrom"]["env"]
+    def __init__(
+        self, reference: Mapping[str, Json], secret: Callable[[Mapping[str, Json]], str] | None
+    ) -> None:
+        found = reference["valueFrom"].items()
+        self._source = {key: item for key, item in found if item is not None}
+        self._secret = secret
+        self._opened: str | None = None
 
     @property
     def place(self) -> str:
         """What to call it in a message."""
-        return self._variable
+        if "env" in self._source:
+            return str(self._source["env"])
+        return f"{self._source['key']} of {self._source['config']}"
 
     @property
     def remedy(self) -> str:
         """What to do where Unleash does not take it."""
-        return f"set {self._variable} to a token for its Admin API"
+        if "env" in self._source:
+            return f"set {self.place} to a token for its Admin API"
+        command = f"hrctl secrets set {self._source['config']} {self._source['key']}"
+        return f"run `{command}` with a token for its Admin API"
 
     def value(self, url: str) -> str:
         """The token.
 
         Raises:
-            HrctlError: HR265, where it is missing.
+            HrctlError: HR265, where it is missing; whatever stands in the way of opening it.
         """
-        token = os.environ.get(self._variable, "")
-        if not token:
-            raise HrctlError.of(
-                "HR265",
-                f"the token for {url} is missing: {self._variable} is not set",
-                hint=f"set {self._variable} to a token for Unleash's Admin API",
-            )
-        return token
+        if self._opened is None:
+            name = self._source.get("env")
+            if name is not None:
+                self._opened = os.environ.get(str(name), "")
+            elif self._secret is not None:
+                self._opened = self._secret(self._source).strip()
+        if not self._opened:
+            missing = "is not set" if "env" in self._source else "is empty"
+            said = f"the token for {url} is missing: {self.place} {missing}"
+            raise HrctlError.of("HR265", said, hint=self.remedy)
+        return self._opened
+
+    def redacted(self, text: str) -> str:
+        """A text of somebody else's without the token."""
+        return text.replace(self._opened, "(sensitive)") if self._opened else text

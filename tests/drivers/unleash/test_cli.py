@@ -197,3 +197,65 @@ def test_what_people_archived_is_brought_back(project: UnleashProject, unleash: 
     for one in unleash.call("GET", FLAG)["environments"]:
         assert [held["parameters"]["rollout"] for held in one["strategies"]] == ["10"]
         assert one["enabled"]
+
+
+def test_the_open_source_edition_has_one_project(project: UnleashProject, unleash: Unleash) -> None:
+    """Making another is 404 there, so one that is mapped and missing is told by every plan."""
+    with pytest.raises(AssertionError, match="404"):
+        unleash.call("POST", "/api/admin/projects", {"id": "shop", "name": "Shop"})
+    project.configure(unleash.url, more="      projects: {acme/dev: shop}\n")
+    project.flag(GRADUAL.format(10))
+    assert project.fails("plan") == 1
+    assert "HR266" in project.err
+    assert "has no project 'shop'" in project.err
+    project.configure(unleash.url, more="      projects: {acme/dev: default}\n")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+
+
+def test_the_order_of_strategies_is_seen(project: UnleashProject, unleash: Unleash) -> None:
+    """The first that matches gives the value; a PUT says all, and titles are people's."""
+    rule = "{{attribute: plan, operator: in, values: [{}], variant: {}}}"
+    rules = ", ".join(rule.format(plan, value) for plan, value in (("gold", "a"), ("free", "b")))
+    project.flag(
+        "{type: STRING, status: ENABLED, hash: unleash, variants: {a: A, b: B}, default: b,"
+        f" targeting: [{rules}]}}"
+    )
+    project.hrctl("apply", "--yes")
+    path = f"{DEVELOPMENT}/strategies"
+    first, second, third = unleash.call("GET", path)
+    swapped = [{"id": one["id"], "sortOrder": at} for at, one in enumerate((second, first, third))]
+    unleash.call("POST", f"{path}/set-sort-order", swapped)
+    shown = project.hrctl("plan")
+    assert "targeting[plan].values" in shown
+    assert "1 drifted" in shown
+    unleash.call("PUT", f"{path}/{first['id']}", {**first, "title": "Who pays", "disabled": True})
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    now = unleash.call("GET", path)
+    said = ("constraints", "variants", "parameters", "segments", "disabled", "sortOrder")
+    for one, wanted in zip(now, (first, second, third), strict=True):
+        assert {key: one[key] for key in said} == {key: wanted[key] for key in said}
+    assert [one["title"] for one in now].count("Who pays") == 1
+
+
+def test_a_segment_that_people_add_is_drift(project: UnleashProject, unleash: Unleash) -> None:
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    made = unleash.call(
+        "POST",
+        "/api/admin/segments",
+        {
+            "name": "beta",
+            "constraints": [{"contextName": "userId", "operator": "IN", "values": ["1"]}],
+        },
+    )
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    path = f"{DEVELOPMENT}/strategies/{one['id']}"
+    unleash.call("PUT", path, {**one, "segments": [made["id"]]})
+    shown = project.hrctl("plan")
+    assert "targeting" in shown
+    project.hrctl("apply", "--yes")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert one["segments"] == []
+    unleash.call("DELETE", f"/api/admin/segments/{made['id']}")

@@ -123,16 +123,36 @@ def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     key, ca, request = tmp_path / "key.pem", tmp_path / "ca.pem", tmp_path / "request.pem"
     made, name = tmp_path / "made.pem", tmp_path / "name.cnf"
     name.write_text("subjectAltName=IP:127.0.0.1\n")
-    new = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    new: list[str | Path] = [
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+    ]
     new.append("-nodes")
     day = ["-days", "1"]
     ca_key = tmp_path / "ca.key"
-    sign = ["openssl", "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, *day]
-    for command in (
+    sign: list[str | Path] = [
+        "openssl",
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-CA",
+        ca,
+        "-CAkey",
+        ca_key,
+        *day,
+    ]
+    commands: list[list[str | Path]] = [
         [*new, "-x509", *day, "-subj", "/CN=ours", "-keyout", ca_key, "-out", ca],
         [*new, "-subj", "/CN=unleash", "-keyout", key, "-out", request],
         [*sign, "-CAcreateserial", "-extfile", name, "-out", made],
-    ):
+    ]
+    for command in commands:
         subprocess.run(command, check=True, capture_output=True)
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trust.load_cert_chain(made, key)

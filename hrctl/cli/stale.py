@@ -277,7 +277,7 @@ class _Histories:
         from hrctl.source.mainline import Mainline
 
         project = self._session.project
-        reader = LogReader(project.root, "HEAD", project.manifests)
+        reader = LogReader(project.root, "HEAD", project.manifests, main=True)
         found: dict[Address, datetime] = {}
         with Blobs(project.root) as blobs:
             main = Mainline(reader.read(), blobs, {one.name for one in flags})

@@ -67,8 +67,10 @@ class Log:
 class LogReader:
     """A `git log` that runs while the caller gets ready for it."""
 
-    def __init__(self, root: Path, revision: str = "HEAD", within: str = ".") -> None:
-        """Start it.
+    def __init__(
+        self, root: Path, revision: str = "HEAD", within: str = ".", *, main: bool = False
+    ) -> None:
+        """Start it; `main`: only the first parents, so that a merge stands for what it brought.
 
         Raises:
             HrctlError: HR062 outside git.
@@ -80,6 +82,8 @@ class LogReader:
         self._skip = 0 if prefix == "." else len(prefix) + 1
         whole = prefix == within == "."
         command = _COMMAND if whole else (*_COMMAND, "--parents")  # those that are left are joined
+        if main:
+            command = (*command, "--first-parent")
         limits = () if whole else ("--", within)
         self._process: subprocess.Popen[bytes] | None = git.start(
             root, *command, "--end-of-options", revision, *limits

@@ -26,7 +26,7 @@ def told(folder: ProjectFolder, *addresses: Address) -> dict[Address, list[tuple
     """Commit and text of each version, the latest first."""
     names = {one.name for one in addresses}
     with Blobs(folder.root) as blobs:
-        line = Mainline(LogReader(folder.root).read(), blobs, names)
+        line = Mainline(LogReader(folder.root, main=True).read(), blobs, names)
         return {
             one: [(at.id, was.text if was else None) for at, was in line.versions(one)]
             for one in addresses

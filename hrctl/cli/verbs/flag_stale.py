@@ -56,7 +56,7 @@ Calls = Annotated[
     typer.Option(
         "--call",
         metavar="NAME",
-        help="A function of yours that asks for a flag, the key first. Repeatable.",
+        help="A function of yours that asks for a flag by its first text. Repeatable.",
     ),
 ]
 Only = Annotated[

@@ -63,8 +63,10 @@ ELEMENT: Final = Shape(
 DECORATOR: Final = Shape(
     re.compile(rf"\(\s*\{{[^{{}}]*?\bflagKey\s*:\s*{_LITERAL}".encode()), before=b"@"
 )
-ANY: Final = re.compile(rf"{_OPEN}{_NAMED}{_LITERAL}\s*[,)]".encode())
-UNLEASH: Final = Shape(ANY, unleash=True)
+UNLEASH: Final = Shape(re.compile(rf"{_OPEN}{_NAMED}{_LITERAL}\s*[,)]".encode()), unleash=True)
+OWN: Final = re.compile(  # a context may come first, as is usual in Go
+    rf"{_OPEN}(?:[\w.]+(?:\(\s*\))?\s*,\s*)?{_NAMED}{_LITERAL}\s*[,)]".encode()
+)
 RUBY: Final = Shape(
     re.compile(rb"\??[ (]\s*(?P<quote>[\"'])(?P<key>[^\"'\\\n{}$#]+)(?P=quote)"), unleash=True
 )
@@ -105,7 +107,7 @@ class Calls:
             self._shapes.setdefault(name.encode(), []).append(shape)
         for one in own:
             before, dot, name = one.rpartition(".")
-            shape = Shape(ANY, before=(before + dot).encode())
+            shape = Shape(OWN, before=(before + dot).encode())
             self._shapes.setdefault(name.encode(), []).append(shape)
         self.words = frozenset(self._shapes)
 

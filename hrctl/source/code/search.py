@@ -82,7 +82,7 @@ def search(
         paths: in the order in which places are told.
         keys: of flags.
         root: what places are told from.
-        calls: names of functions of the user's that ask for a flag, the key first.
+        calls: names of functions of the user's that ask for a flag, by their first text.
         progress: told after each file.
 
     Raises:
@@ -117,7 +117,7 @@ class _Scan:
         if b"\r" in data:  # every line end of an editor counts
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             words = cut(data)
-        self._text(os.path.relpath(path, self._root), data, words, there)
+        self._text(self._name(path), data, words, there)
 
     def _text(self, name: str, data: bytes, words: bytes, there: frozenset[bytes]) -> None:
         """What stands in a file that holds some of the words that are wanted."""
@@ -137,6 +137,10 @@ class _Scan:
                     key = asked[0].decode("utf-8", "replace")
                     self.found.asked.setdefault(key, Places()).add(span, quoted=True)
 
+    def _name(self, path: Path) -> str:
+        """From the root, and as text that every report can hold."""
+        return os.fsencode(os.path.relpath(path, self._root)).decode("utf-8", "backslashreplace")
+
     def _read(self, path: Path) -> bytes | None:
         """The content; None for a link, a folder, what is gone, binary or large."""
         try:
@@ -144,7 +148,7 @@ class _Scan:
             if not stat.S_ISREG(about.st_mode):
                 return None
             if about.st_size > LARGEST:
-                self.found.large.append((os.path.relpath(path, self._root), about.st_size))
+                self.found.large.append((self._name(path), about.st_size))
                 return None
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):

@@ -110,7 +110,17 @@ def test_each_instance_stands_for_itself_and_a_document_is_told_once(shell: Shel
     assert "HR032" not in shell.err  # it is told once, as a finding
 
 
-def test_a_merge_brings_it_on_its_own_day(shell: Shell) -> None:
+@pytest.mark.parametrize("where", [".", "platform"])
+def test_a_merge_brings_it_on_its_own_day(
+    shell: Shell, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder of a repository, whose log git simplifies."""
+    if where != ".":
+        (shell.root / where).mkdir()
+        for name in ("hrctl.yaml", "registry.yaml", "shop"):
+            (shell.root / name).rename(shell.root / where / name)
+        shell.root = shell.root / where
+        monkeypatch.chdir(shell.root)
     flag(shell, "late")
     commit(shell, 90)
     shell.git("checkout", "-qb", "work")
@@ -118,7 +128,10 @@ def test_a_merge_brings_it_on_its_own_day(shell: Shell) -> None:
     commit(shell, 80)
     shell.git("checkout", "-q", "main")
     shell.git("merge", "-q", "--no-ff", "-m", "now", "work")
-    assert codes(stale(shell, code=0)) == []
+    found = stale(shell, code=0)
+    assert found["flags"][0]["since"][:10] == f"{datetime.now(UTC):%Y-%m-%d}"
+    shell.git("reset", "-q", "--hard", "work")
+    assert codes(stale(shell)) == [("HR257", "late")]
 
 
 def test_outside_of_git_it_says_what_it_does_not_know(shell: Shell) -> None:

@@ -77,6 +77,8 @@ def test_functions_of_your_own(tmp_path: Path) -> None:
     assert asked(tmp_path, text) == []
     assert asked(tmp_path, text, "enabled") == ["one", "two", "three"]
     assert asked(tmp_path, text, "flags.enabled") == ["one"]
+    go = 'on := client.Boolean(r.Context(), "five", false, attributes)'
+    assert asked(tmp_path, go, "Boolean") == ["five"]
 
 
 def test_places_are_those_of_the_key(tmp_path: Path) -> None:

@@ -118,6 +118,13 @@ def test_what_is_no_text_is_passed_over(tmp_path: Path, monkeypatch: pytest.Monk
     assert found.large == [("large.js", 1200)]
 
 
+def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.py")
+    path.write_text("'key'", encoding="utf-8")
+    (span,) = search([path], ["key"], tmp_path).references["key"].first
+    assert span.path == r"caf\xe9.py"
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(HrctlError) as caught:
         search([tmp_path / ("long" * 200)], ["key"], tmp_path)

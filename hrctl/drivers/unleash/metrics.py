@@ -27,7 +27,7 @@ _SLACK: Final = timedelta(hours=1)  # that its clock and ours may differ
 
 
 def counts(client: Client, places: Places, addresses: Sequence[Address]) -> Iterator[Count]:
-    """A count for each feature that bears the mark of one of these.
+    """A count for each of these that is there.
 
     One request lists a project; one more is needed for each feature that was asked for within the
     hours that are kept. Unleash notes that only half a minute later, so a few that seem idle are

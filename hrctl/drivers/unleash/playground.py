@@ -111,21 +111,27 @@ def _ask(client: Client, place: Place, context: dict[str, Any]) -> dict[str, Any
 
 
 def _evaluation(feature: dict[str, Any], here: Listed, context: dict[str, Any]) -> Evaluation:
-    spec: dict[str, Any] = here.mark["body"]["spec"]
     if not feature["isEnabledInCurrentEnvironment"]:
         return Evaluation(None, None, Reason.DISABLED)
     on, strategies = bool(feature["isEnabled"]), feature["strategies"]["data"]
     if feature["strategies"]["result"] == "unknown":  # a strategy of somebody's own
         return Evaluation(None, None, Reason.ERROR, ErrorCode.PARSE_ERROR)
     reason = _reason(strategies)
-    if spec.get("type") == "BOOLEAN":
-        return Evaluation(on, _named(on, spec), reason)
+    if _is_boolean(here.spec, strategies):
+        return Evaluation(on, _named(on, here.spec), reason)
     if on and feature["variant"]["enabled"]:
         variant = feature["variant"]
         return Evaluation(_value(variant.get("payload") or {}), variant["name"], reason)
     if not on and any(_lacks(one, context) for one in strategies):
         return Evaluation(None, None, Reason.ERROR, ErrorCode.TARGETING_KEY_MISSING)
     return Evaluation(None, None, reason)
+
+
+def _is_boolean(spec: Mapping[str, Any], strategies: Sequence[dict[str, Any]]) -> bool:
+    """Whether it is either on or off, as hrctl's mark says, else where it has no variants."""
+    if "type" in spec:
+        return bool(spec["type"] == "BOOLEAN")
+    return not any(one["result"].get("variants") for one in strategies)
 
 
 def _reason(strategies: Sequence[dict[str, Any]]) -> Reason:

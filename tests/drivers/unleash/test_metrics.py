@@ -50,6 +50,12 @@ SHOP = """\
     metadata: {name: shop}
     spec: {level: PROJECT, drivers: {FeatureFlag: toggles}}
     """
+MISSING = """\
+    apiVersion: hrctl.dev/v1
+    kind: FeatureFlag
+    metadata: {name: missing}
+    spec: {type: BOOLEAN, hash: unleash}
+    """
 FLAGS = """\
     apiVersion: hrctl.dev/v1
     kind: FeatureFlag
@@ -150,7 +156,9 @@ def _told_by_stats(unleash: Unleash, shell: Shell, on: int, blue: int) -> None:
     shell.write("hrctl.yaml", PROJECT % unleash.url)
     shell.write("shop/registry.yaml", SHOP)
     shell.write("shop/flags.yaml", FLAGS)
-    shell.hrctl("flag", "evaluate", "prod:colour", "--user", "u")  # counted here alone
+    shell.write("shop/prod/missing.yaml", MISSING)
+    for name in ("colour", "missing"):
+        shell.hrctl("flag", "evaluate", f"prod:{name}", "--user", "u")
     found = {one["address"]: one for one in shell.json("flag", "stats")["evaluations"]}
     counts = {
         name: (one["source"], one["live"], one["enabled"], one["disabled"])
@@ -160,7 +168,8 @@ def _told_by_stats(unleash: Unleash, shell: Shell, on: int, blue: int) -> None:
         EXPRESS: ("toggles", True, on, 40 - on),
         COLOUR: ("toggles", True, blue, 40 - blue),
         ELSEWHERE: ("toggles", True, 0, 0),
-        "acme/shop/prod:FeatureFlag/colour": ("hrctl flag evaluate", False, 0, 1),
+        "acme/shop/prod:FeatureFlag/colour": ("toggles", True, 0, 0),
+        "acme/shop/prod:FeatureFlag/missing": ("hrctl flag evaluate", False, 0, 1),
     }
     assert found[COLOUR]["variants"] == {"blue": blue, "red": 40 - blue}
     assert found[EXPRESS]["applications"] == ["shop"]
@@ -178,19 +187,20 @@ def _told_by_stale(shell: Shell) -> None:
     assert shell.fails("flag", "stale", "prod:express", "--only", "unused") == 1
     assert "acme/shop/prod:express was never asked for, as 'toggles' counts" in shell.out
     assert shell.fails("flag", "stale", "colour", "--only", "unused") == 0
-    assert "No driver counts what applications ask of 1 of 2 flags." in shell.err
+    assert shell.fails("flag", "stale", "--only", "unused") == 1
+    assert "No driver counts what applications ask of 1 of 5 flags." in shell.err
 
 
 def test_what_is_not_there_is_left_out(unleash: Unleash, driver: UnleashDriver) -> None:
-    """Also the flag of people, and that of a registry without an environment."""
+    """Also what is another's, and a registry without an environment; but not what people made."""
     features = "/api/admin/projects/default/features"
     unleash.call("POST", features, {"name": "theirs", "type": "release"})
     asked = [
-        Address("acme/shop/dev:FeatureFlag/theirs"),
         Address("acme/shop/dev:FeatureFlag/missing"),
         Address("acme/other/dev:FeatureFlag/express"),
         Address("acme/shop:FeatureFlag/express"),
         IDLE,
+        Address("acme/shop/dev:FeatureFlag/theirs"),
     ]
-    assert [one.address for one in driver.evaluations(asked)] == [IDLE]
+    assert [one.address for one in driver.evaluations(asked)] == asked[-2:]
     assert list(driver.evaluations([])) == []

@@ -153,17 +153,38 @@ def test_a_strategy_that_only_their_applications_know(
     assert again(driver) == (None, None, Reason.ERROR, ErrorCode.PARSE_ERROR)
 
 
-def test_what_is_not_there(unleash: Unleash, driver: UnleashDriver) -> None:
-    """Also a flag of people, and one of a registry without an environment."""
-    features = "/api/admin/projects/default/features"
-    unleash.call("POST", features, {"name": "theirs", "type": "release"})
+def test_what_is_not_there(driver: UnleashDriver) -> None:
+    """Also what bears another's mark, and a registry without an environment."""
     put(driver, {"f": {"type": "BOOLEAN"}})
-    asked = [flag("theirs"), flag("missing"), Address("acme:FeatureFlag/f"), flag("f")]
+    asked = [
+        flag("missing"),
+        Address("acme/other/dev:FeatureFlag/f"),
+        Address("acme:FeatureFlag/f"),
+        flag("f"),
+    ]
     found = dict(driver.evaluate(asked, [{}, {}]))
     assert list(found) == asked
     missing = Evaluation(None, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
     assert [found[one] for one in asked[:3]] == [[missing] * 2] * 3
     assert [one.reason for one in found[flag("f")]] == [Reason.DISABLED] * 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({"type": "BOOLEAN"}, (True, None)),
+        ({"type": "STRING", "variants": {"a": "A", "b": "B"}, "default": "b"}, ("B", "b")),
+    ],
+)
+def test_a_flag_whose_description_people_wrote_is_answered(
+    unleash: Unleash, driver: UnleashDriver, spec: dict[str, Any], wanted: tuple[Any, Any]
+) -> None:
+    """Applications get it all the same; so they do what people made."""
+    rollout = {"rollout": {"strategy": "INSTANT"}} if spec["type"] == "BOOLEAN" else {}
+    put(driver, {"f": {"status": "ENABLED", **rollout, **spec}})
+    patch = [{"op": "replace", "path": "/description", "value": "ours now"}]
+    unleash.call("PATCH", FLAG, patch)
+    assert again(driver)[:2] == wanted
 
 
 def test_nobody_without_the_attribute_is_in_a_test(driver: UnleashDriver) -> None:

@@ -310,7 +310,7 @@ class UnleashDriver:
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
 
         try:
-            return strategies(change.address.name, body or change.after or {})
+            wanted = strategies(change.address.name, body or change.after or {})
         except NotExpressible as error:
             raise HrctlError(
                 Diagnostic(
@@ -321,6 +321,11 @@ class UnleashDriver:
                     hint="declare it another way, or bind the flag to another driver",
                 )
             ) from error
+        if any(one.get("segments") for one in wanted):
+            from hrctl.drivers.unleash.segments import require
+
+            require(wanted, self._server.segments().values(), change, self._client.url)
+        return wanted
 
 
 def _stale(change: Change, now: str | None) -> Outcome:

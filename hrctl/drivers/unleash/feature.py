@@ -17,7 +17,7 @@ class Feature:
     """A feature in one environment.
 
     Attributes:
-        found: its strategies as they came, in order; segments by name.
+        found: its strategies as they came, in order, with their segments.
         tags: type and value of each; None where nobody asked for them.
         elsewhere: whether it is on or has strategies in another environment; None: not known.
     """

@@ -80,7 +80,13 @@ def _proven(name: str, found: list[Strategy], reading: Callable[[], Spec]) -> Sp
 
 
 def _shown(found: list[Strategy]) -> list[dict[str, Any]]:
-    return [{"strategy": one} for one in found]
+    """Strategies as they stand; what is rare comes first, as plans cut long values."""
+    return [
+        {"segments": [segment["name"] for segment in one["segments"]], "strategy": one}
+        if one.get("segments")
+        else {"strategy": one}
+        for one in found
+    ]
 
 
 # -- one field ------------------------------------------------------------------------------------
@@ -121,9 +127,9 @@ def _skeleton(found: list[Strategy]) -> Spec:
     if not arms:
         spec |= {"type": "BOOLEAN", "variants": {"on": True, "off": False}, "default": "off"}
         share = last["parameters"].get("rollout")
-        if not last["constraints"] and share == "100":
+        if not _asks(last) and share == "100":
             spec["rollout"] = {"strategy": "INSTANT"}
-        elif not last["constraints"] and share != "0":
+        elif not _asks(last) and share != "0":
             spec["rollout"] = {"strategy": "GRADUAL"}
         return spec
     (kind,) = {_TYPES[one["payload"]["type"]] for one in arms}
@@ -131,9 +137,14 @@ def _skeleton(found: list[Strategy]) -> Spec:
     spec["default"] = last["variants"][0]["name"]
     if len(last["variants"]) > 1:
         spec["rollout"] = {"strategy": "AB_TEST"}
-    elif len(found) > 1 and not found[-2]["constraints"]:
+    elif len(found) > 1 and not _asks(found[-2]):
         spec["rollout"] = {"strategy": "GRADUAL", "variant": found[-2]["variants"][0]["name"]}
     return spec
+
+
+def _asks(strategy: Strategy) -> bool:
+    """Whether it is not for everybody."""
+    return bool(strategy["constraints"] or strategy.get("segments"))
 
 
 def _plain(name: str, found: list[Strategy]) -> list[Strategy]:
@@ -157,7 +168,7 @@ def _read(name: str, base: Spec, found: list[Strategy]) -> Spec:
     if rollout.get("groups"):
         raise NotExpressible("groups, which cannot be told from rules")
     boolean = base["type"] == "BOOLEAN"
-    ends = _ends(base, rollout, boolean=boolean)
+    ends = _ends(rollout, found, boolean=boolean)
     rules, end = found[: len(found) - ends], found[len(found) - ends :]
     before = list(base.get("targeting") or ())
     spec = {**base, "targeting": []}
@@ -173,10 +184,10 @@ def _read(name: str, base: Spec, found: list[Strategy]) -> Spec:
     return spec
 
 
-def _ends(base: Spec, rollout: Spec, *, boolean: bool) -> int:
+def _ends(rollout: Spec, found: list[Strategy], *, boolean: bool) -> int:
     """How many strategies stand after those of the rules."""
     if boolean:
-        return 1 if rollout or base["variants"][base["default"]] or not base["targeting"] else 0
+        return 0 if not rollout and _asks(found[-1]) else 1
     return 2 if rollout.get("strategy") in {"GRADUAL", "CANARY"} else 1
 
 
@@ -204,13 +215,24 @@ def _same(name: str, base: Spec, known: Spec, rule: Spec) -> bool:
 
 
 def _rule(found: Strategy, variant: str) -> dict[str, Any]:
-    parts = [_condition(one) for one in found["constraints"]]
+    constraints, end = found["constraints"], {"variant": variant}
+    if found.get("segments"):
+        if constraints or len(found["segments"]) > 1:
+            raise NotExpressible("a segment beside other conditions")
+        (segment,) = found["segments"]
+        constraints, end = segment["constraints"], {"segment": segment["name"], **end}
+    parts = [condition(one) for one in constraints]
     if len(parts) == 1:
-        return {**parts[0], "variant": variant}
-    return {"all": parts, "variant": variant}
+        return {**parts[0], **end}
+    return {"all": parts, **end}
 
 
-def _condition(constraint: dict[str, Any]) -> dict[str, Any]:
+def condition(constraint: dict[str, Any]) -> dict[str, Any]:
+    """A constraint as a condition of a manifest.
+
+    Raises:
+        NotExpressible: where there is more to it; LookupError: for an operator that we have not.
+    """
     if constraint.keys() - _KNOWN:
         raise NotExpressible("a constraint with more to it")
     word = _WORDS[constraint["operator"]]

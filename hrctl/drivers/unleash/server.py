@@ -15,6 +15,7 @@ from hrctl.drivers.unleash.feature import Feature, Tags
 
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = "but there's a feature with that name in project"
+Segment = dict[str, Any]  # its name and its constraints
 Overview = dict[str, tuple[str, Tags]]  # name -> description and tags
 
 
@@ -23,7 +24,7 @@ class Server:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._segments: dict[int, str] | None = None
+        self._segments: dict[int, Segment] | None = None
 
     def projects(self) -> list[str]:
         """The ids of its projects."""
@@ -33,11 +34,11 @@ class Server:
         """The names of its environments."""
         return [one["name"] for one in self.asked("GET", "/environments")["environments"]]
 
-    def segments(self) -> dict[int, str]:
-        """Names of segments by id, as they were when first asked for."""
+    def segments(self) -> dict[int, Segment]:
+        """Segments by id, as they were when last looked at."""
         if self._segments is None:
             found = self.asked("GET", "/segments")["segments"]
-            self._segments = {one["id"]: one["name"] for one in found}
+            self._segments = {one["id"]: _segment(one) for one in found}
         return self._segments
 
     def overview(self, projects: Collection[str]) -> Overview:
@@ -50,6 +51,7 @@ class Server:
 
     def features(self, environment: str, overview: Overview) -> list[Feature]:
         """All features that are not archived; without description where the overview has none."""
+        self._segments = None
         query = {"environments": [environment], "projects": "*", "context": {"appName": "hrctl"}}
         found = self.asked("POST", "/playground/advanced", query)
         made = []
@@ -89,14 +91,18 @@ class Server:
         return _tags(self.asked("GET", f"/features/{part(name)}/tags")["tags"])
 
     def named(self, strategy: dict[str, Any]) -> dict[str, Any]:
-        """A strategy with the names of its segments."""
+        """A strategy with its segments instead of their ids."""
         ids = strategy.get("segments")
         if not ids:
             return strategy
         if any(one not in self.segments() for one in ids):
             self._segments = None
         known = self.segments()
-        return {**strategy, "segments": sorted(known.get(one, f"#{one}") for one in ids)}
+        unknown: Segment = {"constraints": []}
+        return {
+            **strategy,
+            "segments": [known.get(one) or {"name": f"#{one}", **unknown} for one in ids],
+        }
 
     def asked(self, method: str, path: str, body: Any = None) -> Any:
         """What it answers.
@@ -116,8 +122,12 @@ def _from_playground(held: dict[str, Any]) -> dict[str, Any]:
     return {
         **held,
         "variants": held["result"].get("variants") or [],
-        "segments": sorted(one["name"] for one in held.get("segments") or ()),
+        "segments": [_segment(one) for one in held.get("segments") or ()],
     }
+
+
+def _segment(found: dict[str, Any]) -> Segment:
+    return {"name": found["name"], "constraints": found.get("constraints") or []}
 
 
 def _tags(found: Any) -> Tags:

@@ -61,7 +61,7 @@ def strategies(name: str, body: Body) -> list[Strategy]:
         raise NotExpressible("rollout.steps")
     group = shares.salt(name, rollout)
     base = {"stickiness": rollout.get("stickiness", "userId"), "groupId": group}
-    found = [(_strategy(base, 100, parts), arms) for parts, arms in _rules(spec)]
+    found = [({**_strategy(base, 100, []), **asked}, arms) for asked, arms in _rules(spec)]
     rest = split(spec)
     if isinstance(rest, str):
         found.append((_strategy(base, 100, []), [(rest, 100)]))
@@ -85,15 +85,19 @@ _Arms = list[tuple[str, int]]
 _Found = list[tuple[Strategy, _Arms]]
 
 
-def _rules(spec: dict[str, Any]) -> list[tuple[list[dict[str, Any]], _Arms]]:
-    found: list[tuple[list[dict[str, Any]], _Arms]] = [
-        ([_constraint(one) for one in conditions(rule)], [(rule["variant"], 100)])
-        for rule in spec.get("targeting") or ()
-    ]
+def _rules(spec: dict[str, Any]) -> list[tuple[dict[str, Any], _Arms]]:
+    """Whom each rule asks for, as the constraints or the segment of a strategy, and who gets it."""
+    found: list[tuple[dict[str, Any], _Arms]] = []
+    for rule in spec.get("targeting") or ():
+        parts = [_constraint(one) for one in conditions(rule)]
+        asked: dict[str, Any] = {"constraints": parts}
+        if rule.get("segment"):
+            asked = {"segments": [{"name": rule["segment"], "constraints": parts}]}
+        found.append((asked, [(rule["variant"], 100)]))
     rollout = spec.get("rollout")
     if rollout and rollout["strategy"] == "CANARY" and spec["status"] != "TESTING":
         found += [
-            ([_constraint(one) for one in group], [(shares.served(spec), 100)])
+            ({"constraints": [_constraint(one) for one in group]}, [(shares.served(spec), 100)])
             for _, group in sorted(rollout["groups"].items())
         ]
     return found
@@ -208,7 +212,13 @@ def normal(found: dict[str, Any]) -> Strategy:
     if found.get("disabled"):
         made["disabled"] = True
     if found.get("segments"):
-        made["segments"] = sorted(found["segments"])
+        made["segments"] = sorted(
+            (
+                {"name": one["name"], "constraints": [_bare(held) for held in one["constraints"]]}
+                for one in found["segments"]
+            ),
+            key=lambda one: str(one["name"]),
+        )
     variants = [
         {
             key: one[key]

@@ -11,7 +11,6 @@ import time
 from threading import Lock
 from typing import Any, Final
 
-from hrctl.diagnostics import HrctlError
 from hrctl.drivers.unleash.client import Lost, Refusal, part
 from hrctl.drivers.unleash.feature import Feature, is_on
 from hrctl.drivers.unleash.marks import TAG, all_marks, described, tag_of
@@ -221,7 +220,8 @@ class Writer:
                     whole["title"] = held["title"]
                 held = self._client.call("PUT", f"{path}/{held['id']}", whole)
             else:
-                held = {**held, "segments": whole["segments"]}
+                now.append(held)
+                continue
             now.append(self._server.named(held))
         for one in found.found[len(wanted) :]:
             self._delete(f"{path}/{one['id']}")
@@ -235,14 +235,12 @@ class Writer:
             if refusal.status != _NOT_FOUND:
                 raise
 
-    def _ids(self, names: Any) -> list[int]:
-        ids = {name: one for one, name in self._server.segments().items()} if names else {}
-        for name in names:
-            if name not in ids:
-                raise HrctlError.of(
-                    "HR266", f"Unleash at {self._client.url} has no segment '{name}'"
-                )
-        return [ids[name] for name in names]
+    def _ids(self, segments: Any) -> list[int]:
+        """The ids of segments, which were there a moment ago."""
+        names = {one["name"] for one in segments}
+        if not names:
+            return []
+        return [number for number, one in self._server.segments().items() if one["name"] in names]
 
 
 def _environment(found: Feature) -> str:

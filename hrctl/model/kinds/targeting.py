@@ -132,6 +132,11 @@ class Target(Ruled):
     all: Annotated[list[Condition], Field(min_length=1)] | None = Field(
         None, description="Several conditions, all of which are needed."
     )
+    segment: Filled | None = Field(
+        None,
+        description="The segment of Unleash that has just these conditions; elsewhere only they "
+        "count.",
+    )
     variant: Filled = Field(description="The variant that they get.")
 
     def rules(self) -> Iterator[Broken]:

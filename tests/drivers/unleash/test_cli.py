@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -239,23 +240,83 @@ def test_the_order_of_strategies_is_seen(project: UnleashProject, unleash: Unlea
     assert [one["title"] for one in now].count("Who pays") == 1
 
 
-def test_a_segment_that_people_add_is_drift(project: UnleashProject, unleash: Unleash) -> None:
+@pytest.fixture
+def beta(unleash: Unleash) -> Iterator[dict[str, Any]]:
+    """A segment: who has the plan gold or silver."""
+    plans = {"contextName": "plan", "operator": "IN", "values": ["silver", "gold"]}
+    made = unleash.call("POST", "/api/admin/segments", {"name": "beta", "constraints": [plans]})
+    yield dict(made)
+    unleash.clear()
+    unleash.call("DELETE", f"/api/admin/segments/{made['id']}")
+
+
+def test_a_segment_that_people_add_is_drift(
+    project: UnleashProject, unleash: Unleash, beta: dict[str, Any]
+) -> None:
     project.flag(GRADUAL.format(10))
     project.hrctl("apply", "--yes")
-    made = unleash.call(
-        "POST",
-        "/api/admin/segments",
-        {
-            "name": "beta",
-            "constraints": [{"contextName": "userId", "operator": "IN", "values": ["1"]}],
-        },
-    )
     (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
     path = f"{DEVELOPMENT}/strategies/{one['id']}"
-    unleash.call("PUT", path, {**one, "segments": [made["id"]]})
+    unleash.call("PUT", path, {**one, "segments": [beta["id"]]})
     shown = project.hrctl("plan")
     assert "targeting" in shown
+    assert '[{segments: ["beta"], strategy:' in shown
     project.hrctl("apply", "--yes")
     (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
     assert one["segments"] == []
-    unleash.call("DELETE", f"/api/admin/segments/{made['id']}")
+
+
+SEGMENT = (
+    "{{type: BOOLEAN, status: TESTING, hash: unleash, targeting: [{{segment: beta,"
+    " attribute: plan, operator: in, values: [gold, {}], variant: 'on'}}]}}"
+)
+
+
+def test_a_rule_that_is_a_segment(
+    project: UnleashProject, unleash: Unleash, beta: dict[str, Any]
+) -> None:
+    project.flag(SEGMENT.format("silver"))
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    assert (one["segments"], one["constraints"]) == ([beta["id"]], [])
+    for plan, wanted in (("gold", "true"), ("free", "false")):
+        said = project.hrctl(
+            "flag", "evaluate", "dev:express", "--user", "u", "--context", f"plan={plan}", "--live"
+        )
+        assert f"value    {wanted}" in said
+        assert "(the same)" in said
+
+    path = f"{DEVELOPMENT}/strategies/{one['id']}"
+    unleash.call("PUT", path, {**one, "segments": []})
+    assert "targeting" in project.hrctl("plan")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+
+    plans = {"contextName": "plan", "operator": "IN", "values": ["gold"]}
+    other = {"name": "beta", "constraints": [plans]}
+    unleash.call("PUT", f"/api/admin/segments/{beta['id']}", other)
+    assert project.fails("plan") == 1
+    assert "HR268" in project.err
+    assert "it asks for plan in gold" in " ".join(project.err.split())
+    project.flag(SEGMENT.format("gold").replace("gold, gold", "gold"))
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+
+
+def test_a_segment_that_is_missing(project: UnleashProject) -> None:
+    project.flag(SEGMENT.format("silver"))
+    assert project.fails("plan") == 1
+    assert "the segment 'beta' of acme/dev:FeatureFlag/express" in " ".join(project.err.split())
+    assert "is not there" in project.err
+
+
+def test_a_flag_with_a_segment_is_adopted(
+    project: UnleashProject, unleash: Unleash, beta: dict[str, Any]
+) -> None:
+    by_hand(unleash, share(100, segments=[beta["id"]]))
+    project.flag(SEGMENT.format("silver"))
+    shown = project.hrctl("plan", "--adopt")
+    assert "targeting" not in shown
+    project.hrctl("apply", "--yes", "--adopt")
+    assert "No changes." in project.hrctl("plan")

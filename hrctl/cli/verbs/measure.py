@@ -16,6 +16,7 @@ from hrctl.cli.verbs.naming import In, Names
 from hrctl.drivers.api import Health, HealthReport, Metrics
 from hrctl.model.address import Address
 from hrctl.model.kinds import Kind
+from hrctl.model.tree import Tree
 from hrctl.model.values import Json
 
 # Fields of metrics: what a table calls them, and how it writes them.
@@ -46,7 +47,8 @@ def health_of(one: Kind, text: str) -> Function:
         if console.json_output:
             console.json([_report(each) for each in reports])
         else:
-            table(console, [_shown(each) for each in reports])
+            told = [each.address for each in reports]
+            table(console, [_shown(each) for each in reports], tree, told)
         return Exit.DONE if all(each.status in GOOD for each in reports) else Exit.ERROR
 
     group = one.group
@@ -99,7 +101,8 @@ def metrics_of(one: Kind, text: str) -> Function:
         if console.json_output:
             console.json(rows)
         elif rows:
-            table(console, [_readable(row) for row in rows])
+            told = [Address(row["address"]) for row in rows]
+            table(console, [_readable(row) for row in rows], tree, told)
         else:
             console.note(f"No {one.name} here is live under a driver that measures.")
         return Exit.DONE
@@ -120,8 +123,13 @@ def _readable(row: dict[str, Json]) -> dict[str, Json]:
     return shown
 
 
-def table(console: Console, rows: Sequence[dict[str, Json]]) -> None:
-    """A table of rows by heading; columns without any value are left out."""
+def table(
+    console: Console, rows: Sequence[dict[str, Json]], tree: Tree, addresses: Sequence[Address]
+) -> None:
+    """A table of rows by heading, about these addresses; columns without any value are left out."""
+    from hrctl.cli.render.table import Narrow
+
     heads = dict.fromkeys(head for row in rows for head in row if row[head] is not None)
+    narrow = Narrow(names=lambda: naming.shortest(tree, addresses))
     if rows:
-        console.table(list(heads), [[row.get(head) for head in heads] for row in rows])
+        console.table(list(heads), [[row.get(head) for head in heads] for row in rows], narrow)

@@ -18,7 +18,7 @@ from hrctl.logic.mesh.simulate import simulate as verdict_of
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
-_LISTEN = "the driver's own address"
+_LISTEN = "the driver's own address"  # of one that has none in hrctl.yaml
 
 
 def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
@@ -57,21 +57,26 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         tree = session.tree()
         chosen = naming.of_kind(tree, "Route", registry)
         specs = {str(one): tree.resource(one).body["spec"] for one in chosen}
-    groups: dict[str, dict[str, Mapping[str, Any]]] = {}
+        drivers = {str(one): tree.rows[one].driver for one in chosen}
+        own = {name: one.config.get("listen") for name, one in session.project.drivers.items()}
+    groups: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for address, spec in sorted(specs.items()):
         if spec["type"] != "TCP":
-            groups.setdefault(spec.get("listen") or _LISTEN, {})[address] = spec
+            driver = drivers[address]
+            at = str(spec.get("listen") or own.get(driver) or _LISTEN)
+            groups.setdefault((at, driver), {})[address] = spec
     if listen is not None:
-        groups = {name: some for name, some in groups.items() if name == listen}
+        groups = {key: some for key, some in groups.items() if key[0] == listen}
     if not groups:
         where = f"listens at {listen}" if listen else "takes requests"
         raise HrctlError.of("HR142", f"no Route here {where}", hint="see `hrctl mesh list`")
-    told = [_told(name, verdict_of(some, request), some, times) for name, some in groups.items()]
+    told = [_told(key, verdict_of(some, request), some, times) for key, some in groups.items()]
     if console.json_output:
         console.json(told)
     else:
+        several = len({driver for _, driver in groups}) > 1
         for one in told:
-            for line in _lines(one):
+            for line in _lines(one, driver=several):
                 console.data(line)
     return Exit.DONE if any(one["route"] for one in told) else Exit.ERROR
 
@@ -86,7 +91,7 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _told(
-    listen: str, verdict: Verdict, specs: Mapping[str, Mapping[str, Any]], times: int
+    at: tuple[str, str], verdict: Verdict, specs: Mapping[str, Mapping[str, Any]], times: int
 ) -> dict[str, Json]:
     parts = []
     if verdict.route is not None:
@@ -95,7 +100,8 @@ def _told(
         for one, share, count in zip(destinations, verdict.shares, counts, strict=True):
             parts.append({"destination": _named(one), "share": round(share, 6), "times": count})
     return {
-        "listen": listen,
+        "listen": at[0],
+        "driver": at[1],
         "route": verdict.route,
         "match": verdict.number,
         "rule": verdict.rule,
@@ -124,8 +130,8 @@ def _named(destination: Mapping[str, Any]) -> str:
     return f"{subset} ({where})" if subset else where
 
 
-def _lines(one: Mapping[str, Any]) -> list[str]:
-    lines = [f"{one['listen']}"]
+def _lines(one: Mapping[str, Any], *, driver: bool) -> list[str]:
+    lines = [f"{one['listen']}" + (f" of {one['driver']}" if driver else "")]
     if one["route"] is None:
         lines.append("  nobody answers (404)")
     else:

@@ -121,6 +121,22 @@ def test_a_request_is_simulated_from_the_yaml(mesh: Shell) -> None:
     assert "HR142" in mesh.err
 
 
+def test_listeners_of_two_drivers_are_two(mesh: Shell) -> None:
+    drivers = "{east: {type: envoy}, west: {type: envoy, listen: '127.0.0.1:9'}}"
+    mesh.write("hrctl.yaml", mesh.read("hrctl.yaml") + f"spec: {{drivers: {drivers}}}\n")
+    for name, driver in (("dev", "east"), ("prod", "west")):
+        registry = mesh.read(f"shop/{name}/registry.yaml")
+        bound = registry.replace("MENT}", f"MENT, drivers: {{Route: {driver}}}}}")
+        mesh.write(f"shop/{name}/registry.yaml", bound)
+        mesh.write(f"shop/{name}/mesh.yaml", ROUTES.replace("  listen: 127.0.0.1:18999\n", ""))
+    found = mesh.json("mesh", "simulate", "--host", "shop.example")
+    assert [(one["listen"], one["driver"], one["route"]) for one in found] == [
+        ("127.0.0.1:10000", "east", "acme/shop/dev:Route/web"),
+        ("127.0.0.1:9", "west", "acme/shop/prod:Route/web"),
+    ]
+    assert "127.0.0.1:10000 of east\n" in mesh.hrctl("mesh", "simulate", "--host", "shop.example")
+
+
 def test_expected_numbers_are_whole_and_complete() -> None:
     assert apportioned((1 / 3, 1 / 3, 1 / 3), 100) == [34, 33, 33]
     assert apportioned((0.9, 0.1), 1) == [1, 0]

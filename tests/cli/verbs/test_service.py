@@ -74,7 +74,7 @@ def test_a_service_lives(shell: Shell) -> None:
     assert table[0].split() == [
         *("NAME", "REPLICA", "STATE", "PID", "CPU", "MEMORY", "UPTIME", "RESTARTS", "LATENCY")
     ]
-    assert table[1].startswith("acme/shop/dev:web  0        ")
+    assert table[1].startswith("dev:web  0        ")
 
     first = pid(shell)
     assert shell.json("service", "restart", "web")["result"] == "done"

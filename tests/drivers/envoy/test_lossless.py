@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
+import itertools
+import re
+import shutil
+import signal
+import subprocess
+import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from hrctl.drivers.envoy.listeners import stat_prefix
 from tests.drivers.envoy.conftest import PATIENCE
 
 if TYPE_CHECKING:
     from tests.drivers.envoy.conftest import Mesh
 
-SPLITS = 12
+SPLITS = 50
+REQUESTS = 20_000
+LONGEST = 120.0  # seconds; backends are slow on a busy machine
 
 
-def test_no_request_is_lost_while_splits_change(mesh: Mesh) -> None:
+@pytest.fixture
+def wrk(mesh: Mesh) -> Iterator[subprocess.Popen[str]]:
+    """Requests at full speed, until it is interrupted."""
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed")
     split(mesh, 50)
-    answers: Counter[str] = Counter()
-    done = threading.Event()
-
-    def visit() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", mesh.port, timeout=PATIENCE)
-        mine: Counter[str] = Counter()
-        while not done.is_set():
-            connection.request("GET", "/")
-            answer = connection.getresponse()
-            body = answer.read().decode()
-            mine[body if answer.status == 200 else str(answer.status)] += 1
-        connection.close()
-        answers.update(mine)
-
-    visitors = [threading.Thread(target=visit) for _ in range(4)]
-    for one in visitors:
-        one.start()
-    for number in range(SPLITS):
-        split(mesh, number * 100 // SPLITS)
-    done.set()
-    for one in visitors:
-        one.join()
-    assert set(answers) == {"v1", "v2"}
-    assert sum(answers.values()) > SPLITS
+    command = ["wrk", "-t1", "-c8", "-d300s", "--timeout", "20s", f"http://{mesh.listen}/"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
-def split(mesh: Mesh, percent: int) -> None:
+def test_no_request_is_lost_while_splits_change_one_after_another(
+    mesh: Mesh, wrk: subprocess.Popen[str]
+) -> None:
+    """Every tenth also changes what makes Envoy read all routes of the listener again."""
+    deadline = time.monotonic() + LONGEST
+    made = itertools.count()
+    while (number := next(made)) < SPLITS or answered(mesh) < REQUESTS:
+        split(mesh, number * 37 % 101, timeout=f"{20 + number // 10}s")
+        assert time.monotonic() < deadline
+    wrk.send_signal(signal.SIGINT)
+    said, _ = wrk.communicate(timeout=PATIENCE)
+    found = re.search(r"(\d+) requests in", said)
+    assert found is not None, said
+    assert int(found.group(1)) >= REQUESTS
+    assert "errors" not in said
+    assert "Non-2xx" not in said
+    split(mesh, 50)
+    assert len(mesh.answers(200)) == 2
+
+
+def answered(mesh: Mesh) -> int:
+    """How many requests Envoy has answered at the listener."""
+    name = f"http.{stat_prefix(mesh.listen)}.downstream_rq_completed"
+    return int(mesh.driver.admin.stats(f"^{re.escape(name)}$").get(name) or 0)
+
+
+def split(mesh: Mesh, percent: int, **more: Any) -> None:
     rules = [{"subset": "a", "percentage": percent}, {"subset": "b", "percentage": 100 - percent}]
     destinations = [mesh.to("v1", subset="a"), mesh.to("v2", subset="b")]
-    mesh.route(destinations=destinations, trafficSplit={"rules": rules})
+    mesh.route(destinations=destinations, trafficSplit={"rules": rules}, **more)
 
 
 def test_envoy_counts_hashes_per_host_as_the_ring_does(mesh: Mesh) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,11 +13,11 @@ from hrctl.drivers.envoy.bodies import Bodies
 from hrctl.drivers.envoy.inlining import inlined
 from hrctl.drivers.envoy.place import cannot_write, digest
 from hrctl.drivers.envoy.snapshot import Files, Parsed, with_vacant
-from hrctl.drivers.local_store import Written
-from hrctl.drivers.mesh.batch import Accepted, MeshBatch, closing
+from hrctl.drivers.local_store import Write, Written
+from hrctl.drivers.mesh.batch import MeshBatch
 from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
-from hrctl.model.values import Body
+from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
     from hrctl.drivers.envoy.drift import Altered
@@ -31,11 +30,9 @@ Edits = dict[str, list["Altered"]]  # by the address that they belong to
 class Batch(MeshBatch):
     """One call of `apply`. This is how Envoy is brought to what is wanted.
 
-    1. Make the files in memory, of those that are there where they can be trusted, and have
-       Envoy validate what changed, inlined.
-    2. Drain nodes that go: nothing new for them, until they are idle or their time is up.
-    3. Swap the files in, step by step; Envoy reports each, or all is as before.
-    4. Keep the bodies, and note of which of them the files are made.
+    The files are made in memory, of those that are there where they can be trusted, and Envoy
+    validates what changed, inlined. They are swapped in step by step; Envoy reports each, or all is
+    as before. In the end it is noted of which bodies they are made.
     """
 
     refusal: ClassVar[str] = "HR211"
@@ -52,6 +49,7 @@ class Batch(MeshBatch):
         self._sure = False  # whether the files are made of exactly these rows, by this code
         self._altered: Edits = {}  # what somebody edited, by address
         self._noted: dict[str, str] = {}  # digests, as if nobody had
+        self._before = (self._digests, self._altered, self._noted)
 
     def _start(self) -> None:
         driver, place = self._driver, self._driver.place
@@ -63,9 +61,6 @@ class Batch(MeshBatch):
         process.start(place, driver.admin, driver.context.instance)
         process.require_known(driver.admin, driver.context.instance)
         driver.revived.update((one.address, one.version) for one in driver.store.stamps())
-
-    def _lock(self) -> AbstractContextManager[None]:
-        return self._driver.place.lock()
 
     def _look(self) -> Iterable[Stamp]:
         if not self._driver.is_up():
@@ -95,26 +90,33 @@ class Batch(MeshBatch):
     def _cannot_write(self, error: OSError) -> HrctlError:
         return cannot_write(error)
 
-    def _make_so(
-        self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
-    ) -> list[str | None]:
+    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
         assert isinstance(wanted, Bodies)  # noqa: S101 - as `_but` makes them
+        self._old = Parsed(self._files)
+        kept = keeping.left(self._altered, changed)
+        made = keeping.kept(self._assemble(wanted), kept, wanted, self._driver.place.settings)
+        self._validated(made, swap.Watched(self._driver.place, self._driver.admin))
+
+    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+        assert isinstance(wanted, Bodies)  # noqa: S101 - as `_but` makes them
+        self._old = Parsed(self._files)
         try:
-            return self._brought(wanted, accepted)
+            self._brought(wanted, keeping.left(self._altered, changed))
         except (HrctlError, OSError):
-            before, self._files = self._files, self._driver.place.present()
-            if self._files != before:  # they could not be put back
-                self._digests = {path: digest(data) for path, data in self._files.items()}
-                self._sure = False
+            self._look_again()
             raise
 
-    def _brought(self, wanted: Bodies, accepted: Sequence[Accepted]) -> list[str | None]:
-        mine = {one.change.previous_address or one.change.address for one in accepted}
-        kept = keeping.left(self._altered, mine)
-        self._old = Parsed(self._files)
+    def _look_again(self) -> None:
+        """What could not be put back is no longer what is known of it."""
+        before, self._files = self._files, self._driver.place.present()
+        if self._files != before:
+            self._digests = {path: digest(data) for path, data in self._files.items()}
+            self._sure = False
+
+    def _brought(self, wanted: Bodies, kept: Edits) -> None:
         pure = self._assemble(wanted)
         try:
-            return self._swapped(wanted, accepted, pure, kept)
+            self._swapped(wanted, pure, kept)
         except HrctlError as error:
             if not kept or error.diagnostics[0].code != self.refusal:
                 raise
@@ -122,38 +124,36 @@ class Batch(MeshBatch):
             self._validated(pure, swap.Watched(self._driver.place, self._driver.admin))
             raise keeping.refused(kept) from None
 
-    def _swapped(
-        self, wanted: Bodies, accepted: Sequence[Accepted], pure: assembly.Made, kept: Edits
-    ) -> list[str | None]:
+    def _swapped(self, wanted: Bodies, pure: assembly.Made, kept: Edits) -> None:
         """From the files that are there to those made, and to what was `kept` in them."""
         place, admin, old = self._driver.place, self._driver.admin, self._old
         watched = swap.Watched(place, admin)
         new = self._validated(keeping.kept(pure, kept, wanted, place.settings), watched)
         # those that go are in Envoy until the swap
         traces.provide(place, {**self._bodies.of("Route"), **wanted.of("Route")})
-        draining = self._leaving(wanted, accepted)
-        if draining:
-            closed = self._bodies.but(closing(draining))
-            between = keeping.kept(self._assemble(closed), kept, closed, place.settings)
-            self._drain(draining, self._all(between), new)
-        else:
-            swap.carry(place, admin, old, new, watched)
+        swap.carry(place, admin, old, new, watched)
         digests = self._digested(new)
         noted = self._digested(self._all(pure)) if kept else digests
+        self._before = (self._digests, self._altered, self._noted)
         try:
             place.note(noted)
-            written = self._driver.store.write(
-                [one.write for one in accepted], self._driver.context.project
-            )
-        except (HrctlError, OSError):
+        except OSError:
             swap.carry(place, admin, new, old)
-            place.note(self._noted)
             raise
         self._files, self._digests = new.files, digests
         self._altered, self._noted = kept, noted
-        self._note(accepted, written)
-        traces.provide(place, wanted.of("Route"))
-        return [one.version for one in written]
+
+    def _take_back(self) -> None:
+        place, old = self._driver.place, self._old
+        swap.carry(place, self._driver.admin, Parsed(self._files), old)
+        self._files = old.files
+        self._digests, self._altered, self._noted = self._before
+        place.note(self._noted)
+
+    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
+        from hrctl.drivers.envoy import draining
+
+        draining.wait_until_idle(self._driver.admin, nodes)
 
     def _digested(self, found: Parsed) -> dict[str, str]:
         return {
@@ -204,26 +204,14 @@ class Batch(MeshBatch):
             )
         return files
 
-    def _drain(self, nodes: Mapping[Address, Body], between: Parsed, new: Parsed) -> None:
-        """Give them nothing new, wait until they are idle, and go on to the new files."""
-        from hrctl.drivers.envoy import draining
-
-        place, admin, old = self._driver.place, self._driver.admin, self._old
-        swap.carry(place, admin, old, between)
-        try:
-            draining.wait_until_idle(admin, [body["spec"] for body in nodes.values()])
-            swap.carry(place, admin, between, new)
-        except HrctlError:
-            swap.carry(place, admin, between, old)
-            raise
-
-    def _note(self, accepted: Sequence[Accepted], written: Sequence[Written]) -> None:
+    def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
         """Note of which rows the files are made now, where each was written as it was meant."""
-        for one in accepted:
-            self._rows.pop(one.change.previous_address or one.change.address, None)
-        for one, row in zip(accepted, written, strict=True):
+        for one in writes:
+            self._rows.pop(one.previous or one.address, None)
+        for one, row in zip(writes, written, strict=True):
             if row.version is not None:
-                self._rows[one.change.address] = row.version
+                self._rows[one.address] = row.version
         self._sure = not self._altered and all(row.made for row in written)
         if self._sure:
             self._driver.place.note_made(self._token())
+        traces.provide(self._driver.place, self._bodies.of("Route"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -20,9 +21,10 @@ from hrctl.drivers.api import (
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, digest
 from hrctl.drivers.local_store import LocalStore
+from hrctl.drivers.mesh.journal import JOURNAL, Journal, settle
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
-from hrctl.model.values import Json
+from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -76,6 +78,7 @@ class EnvoyDriver:
         self.place = Place.of(config, context)
         self.admin: Final = Admin(self.place.admin)
         self.store: Final = LocalStore(self.place.store)
+        self.journal: Final = Journal(self.place.store.with_name(JOURNAL))
         self._rows: tuple[tuple[object, ...], list[Stamp]] | None = None
         self.revived: Final[dict[Address, str]] = {}  # what came back when Envoy was started again
 
@@ -115,12 +118,14 @@ class EnvoyDriver:
         """A stamp for each route and node; one whose files were edited has another version."""
         if not self.is_up():
             return
+        settle(self)
         yield from self.look().stamps()
 
     def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
         """The bodies, with what was edited by hand written over them."""
         if not addresses or not self.is_up():
             return
+        settle(self)
         altered = self.altered()
         for live in self.store.read(addresses):
             found = altered.get(live.address)
@@ -138,6 +143,21 @@ class EnvoyDriver:
         from hrctl.drivers.envoy.bodies import Bodies
 
         return Bodies.stored(self.store)
+
+    def holds(self, bodies: Mapping[Address, Body]) -> bool:
+        """Whether the files are made of exactly these; then that is noted."""
+        from hrctl.drivers.envoy.assembly import files
+        from hrctl.drivers.envoy.snapshot import with_vacant
+
+        present = self.place.present()
+        if with_vacant(files(bodies, self.place.settings), present) != present:
+            return False
+        self.place.note({path: digest(data) for path, data in present.items()})
+        return True
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes; whether it is."""
+        return self.place.lock(wait=wait)
 
     def altered(self) -> dict[str, list[Altered]]:
         """Address -> the parts of its configuration that somebody edited by hand."""

@@ -12,11 +12,10 @@ external: <configDir>/                the same but for supervisord's files; Envo
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +26,7 @@ from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, response
+from hrctl.drivers.mesh.journal import locked
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.values import Json
 
@@ -79,15 +79,9 @@ class Place:
         """What the embedded Envoy writes."""
         return self.home / "logs" / "envoy.log"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Alone among threads and processes; `make` comes first."""
-        descriptor = os.open(self.home / "xds.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes, or not; `make` comes first."""
+        return locked(self.home / "xds.lock", wait=wait)
 
     def make(self) -> None:
         """Create what is missing: folders, empty lists, and the bootstrap.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from hrctl.diagnostics import HrctlError
@@ -11,10 +10,11 @@ from hrctl.drivers.api import Secrets
 from hrctl.drivers.haproxy import draining, process, swap
 from hrctl.drivers.haproxy.configuration import Configuration, configuration
 from hrctl.drivers.haproxy.place import cannot_write
-from hrctl.drivers.mesh.batch import Accepted, MeshBatch, closing
+from hrctl.drivers.local_store import Write, Written
+from hrctl.drivers.mesh.batch import MeshBatch
 from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
-from hrctl.model.values import Body
+from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
     from hrctl.drivers.haproxy.driver import HaproxyDriver
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 class Batch(MeshBatch):
     """One call of `apply`. This is how HAProxy is brought to what is wanted.
 
-    1. Make the configuration anew in memory, and have HAProxy check it.
-    2. Drain nodes that go: nothing new for them, until they are idle or their time is up.
-    3. Bring it in, at the socket or by a reload; what runs must be it, or all is as before.
-    4. Keep the bodies.
+    The configuration is made anew in memory, and checked by HAProxy; then brought in, at the socket
+    or by a reload. What runs must be it, or all is as before.
     """
 
     refusal: ClassVar[str] = "HR233"
@@ -46,9 +44,6 @@ class Batch(MeshBatch):
         process.require_known(driver.runtime, driver.context.instance)
         driver.revived.update((one.address, one.version) for one in driver.store.stamps())
 
-    def _lock(self) -> AbstractContextManager[None]:
-        return self._place.lock()
-
     def _begin(self) -> None:
         opened = self._place.applied().get("listens", ())
         self._listeners = Listeners(
@@ -64,42 +59,37 @@ class Batch(MeshBatch):
     def _cannot_write(self, error: OSError) -> HrctlError:
         return cannot_write(error)
 
-    def _make_so(
-        self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
-    ) -> list[str | None]:
-        place, runtime = self._place, self._driver.runtime
-        old = configuration(self._bodies, place.settings)
-        new = configuration(wanted, place.settings)
-        if new.files != place.present():
-            reason = process.check(new, place)
+    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:  # noqa: ARG002
+        self._made(wanted)
+
+    def _made(self, wanted: Mapping[Address, Body]) -> Configuration:
+        new = configuration(wanted, self._place.settings)
+        if new.files != self._place.present():
+            reason = process.check(new, self._place)
             if reason is not None:
                 raise HrctlError.of(
                     "HR233",
                     f"HAProxy refuses the configuration: {reason}",
                     hint="nothing was changed; mend the route that it names",
                 )
-        leaving = self._leaving(wanted, accepted)
+        return new
+
+    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:  # noqa: ARG002
+        new = self._made(wanted)
         try:
-            if leaving:
-                self._drain(leaving)
-            swap.carry(place, runtime, new)
-            place.note(new)
-            written = self._driver.store.write(
-                [one.write for one in accepted], self._driver.context.project
-            )
+            swap.carry(self._place, self._driver.runtime, new)
+            self._place.note(new)
         except (HrctlError, OSError):
-            self._back(old)
+            self._take_back()  # also where a worker has started in the meantime, with the new files
             raise
-        return [one.version for one in written]
 
-    def _drain(self, nodes: Mapping[Address, Body]) -> None:
-        """Give nodes nothing new, and wait until they are idle."""
-        place, runtime = self._place, self._driver.runtime
-        drained = configuration({**self._bodies, **closing(nodes)}, place.settings)
-        swap.carry(place, runtime, drained)
-        place.note(drained)
-        draining.wait_until_idle(place, runtime, [body["spec"] for body in nodes.values()])
-
-    def _back(self, old: Configuration) -> None:
+    def _take_back(self) -> None:
+        old = configuration(self._bodies, self._place.settings)
         swap.carry(self._place, self._driver.runtime, old)
         self._place.note(old)
+
+    def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
+        """All that is noted follows from the bodies."""
+
+    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
+        draining.wait_until_idle(self._place, self._driver.runtime, nodes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Self
 
 from hrctl.diagnostics import HrctlError
@@ -74,6 +75,20 @@ class HaproxyDriver(StoredMesh["Altered"]):
         from hrctl.drivers.haproxy import drift
 
         return drift.altered(self.bodies(), present, live, place.settings)
+
+    def holds(self, bodies: Mapping[Address, Body]) -> bool:
+        """Whether HAProxy's files are made of exactly these; then that is noted."""
+        from hrctl.drivers.haproxy.configuration import configuration
+
+        made = configuration(bodies, self.place.settings)
+        if made.files != self.place.present():
+            return False
+        self.place.note(made)
+        return True
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes; whether it is."""
+        return self.place.lock(wait=wait)
 
     def overlay(self, body: Body, found: Sequence[Altered]) -> Body:
         """The body with what was changed by hand written over it."""

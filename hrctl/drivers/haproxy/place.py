@@ -9,11 +9,10 @@ external: `config`, and <its name>.map beside it; the bodies and digests are kep
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -30,6 +29,7 @@ from hrctl.drivers.haproxy.configuration import (
     configuration,
 )
 from hrctl.drivers.haproxy.runtime import is_path
+from hrctl.drivers.mesh.journal import locked
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.values import Json, canonical
 
@@ -94,15 +94,9 @@ class Place:
         """What the embedded HAProxy writes."""
         return self.home / "logs" / "haproxy.log"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Alone among threads and processes; `make` comes first."""
-        descriptor = os.open(self.home / "haproxy.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes, or not; `make` comes first."""
+        return locked(self.home / "haproxy.lock", wait=wait)
 
     def make(self) -> None:
         """Create what is missing: folders, and a configuration without routes.

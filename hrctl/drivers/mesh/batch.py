@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from hrctl.database import json_text
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import Context, Outcome, Result, Secrets, Stamp
-from hrctl.drivers.local_store import LocalStore, Write
+from hrctl.drivers.local_store import Write, Written
+from hrctl.drivers.mesh.journal import Journaled, settle_alone
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
-from hrctl.model.values import Body
+from hrctl.model.values import Body, Json
 
 _TAKEN: Final = "being changed"
 
@@ -33,7 +33,7 @@ class Accepted:
     body: Body | None
 
 
-class MeshDriver(Protocol):
+class MeshDriver(Journaled, Protocol):
     """What a batch needs of its driver.
 
     `revived` are versions of what came back when the proxy was started again: the plan saw nothing
@@ -46,21 +46,12 @@ class MeshDriver(Protocol):
         ...
 
     @property
-    def store(self) -> LocalStore:
-        """The bodies as they were applied."""
-        ...
-
-    @property
     def revived(self) -> dict[Address, str]:
         """Address -> version, of what came back."""
         ...
 
     def scan(self) -> Iterator[Stamp]:
         """As `Driver.scan`."""
-        ...
-
-    def bodies(self) -> Mapping[Address, Body]:
-        """All bodies as they were applied."""
         ...
 
 
@@ -80,15 +71,19 @@ class MeshBatch(ABC):
 
         1. Start the embedded proxy where it does not run.
         2. Leave out what is stale, cannot be resolved, or is more than the proxy can do.
-        3. Make its configuration anew in memory, have it checked, and brought in (`_make_so`).
+        3. Make its configuration in memory, and have the proxy check it.
+        4. Drain nodes that go: nothing new for them, until they are idle or their time is up.
+        5. Bring it in; the proxy reports that it has it, or all is as before.
+        6. Keep the bodies.
 
-        Where the proxy refuses several changes at once they are tried by halves, so that only
-        those fail which it refuses.
+        What the proxy has by then is kept also where this process dies in between, see `journal`.
+        Where the proxy refuses several changes at once they are tried by halves, so that only those
+        fail which it refuses.
         """
         started = time.perf_counter()
         try:
             self._start()
-            with self._lock():
+            with self._mesh.lock():
                 outcomes = self._carry(batch)
         except HrctlError as error:
             outcomes = {id(one): _failed(one, error) for one in batch}
@@ -102,10 +97,6 @@ class MeshBatch(ABC):
     @abstractmethod
     def _start(self) -> None:
         """See that the proxy is there. What came back with it goes into `revived`."""
-
-    @abstractmethod
-    def _lock(self) -> AbstractContextManager[None]:
-        """Alone among threads and processes."""
 
     @abstractmethod
     def _begin(self) -> None:
@@ -128,15 +119,37 @@ class MeshBatch(ABC):
         """
 
     @abstractmethod
-    def _make_so(
-        self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
-    ) -> list[str | None]:
-        """Bring the proxy to these bodies, write them, and return the version of each change.
+    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+        """Have the proxy check what would be made of these bodies; nothing is touched.
+
+        Raises:
+            HrctlError: with the code `refusal`, where the proxy refuses it.
+        """
+
+    @abstractmethod
+    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+        """Bring the proxy from `self._bodies` to these, checked, and note what was written.
+
+        Args:
+            wanted: all bodies.
+            changed: addresses that may be brought to their bodies, whatever somebody did to them.
 
         Raises:
             HrctlError: with the code `refusal`, where the proxy refuses it. All is as before then.
             OSError: where a file cannot be written.
         """
+
+    @abstractmethod
+    def _take_back(self) -> None:
+        """Undo the last `_bring`."""
+
+    @abstractmethod
+    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
+        """Return when none of these specs has anything to do, or its `drainTimeout` is over."""
+
+    @abstractmethod
+    def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
+        """Take note that the store has the bodies, too."""
 
     @abstractmethod
     def _cannot_write(self, error: OSError) -> HrctlError:
@@ -154,6 +167,7 @@ class MeshBatch(ABC):
     # -- the same for all ------------------------------------------------------------------------
 
     def _carry(self, batch: Sequence[Change]) -> dict[int, Outcome]:
+        settle_alone(self._mesh)
         self._bodies = self._mesh.bodies()
         self._versions = {one.address: one.version for one in self._look()}
         outcomes: dict[int, Outcome] = {}
@@ -200,9 +214,8 @@ class MeshBatch(ABC):
         for one in accepted:
             changes[one.change.previous_address or one.change.address] = None
             changes[one.change.address] = one.body
-        wanted = self._but(changes)
         try:
-            versions = self._make_so(wanted, accepted)
+            versions = self._make_so(changes, [one.write for one in accepted])
         except OSError as error:
             failure = self._cannot_write(error)
             return {id(one.change): _failed(one.change, failure) for one in accepted}
@@ -211,23 +224,69 @@ class MeshBatch(ABC):
                 half = len(accepted) // 2
                 return self._commit(accepted[:half]) | self._commit(accepted[half:])
             return {id(one.change): _failed(one.change, error) for one in accepted}
-        self._bodies = wanted
         return {
             id(one.change): Outcome(one.change.address, Result.DONE, version)
             for one, version in zip(accepted, versions, strict=True)
         }
 
-    def _leaving(
-        self, wanted: Mapping[Address, Body], accepted: Sequence[Accepted]
-    ) -> dict[Address, Body]:
+    def _make_so(
+        self, changes: Mapping[Address, Body | None], writes: Sequence[Write]
+    ) -> list[str | None]:
+        """Nodes that go are drained first, as a change of its own; the version of each write."""
+        leaving = self._leaving(writes)
+        if leaving:
+            self._check(self._but(changes), changes)
+            expected = {one.address: one.expect for one in writes}
+            drained = self._change(closing(leaving), expected, changes)
+            try:
+                self._wait_until_idle([body["spec"] for body in leaving.values()])
+                late = [one._replace(expect=drained.get(one.address, one.expect)) for one in writes]
+                return self._written(changes, late, changes)
+            except (HrctlError, OSError):
+                self._change(leaving, drained, changes)
+                raise
+        return self._written(changes, writes, changes)
+
+    def _change(
+        self,
+        bodies: Mapping[Address, Body],
+        expected: Mapping[Address, str | None],
+        batch: Collection[Address],
+    ) -> dict[Address, str | None]:
+        """Give nodes these bodies; the versions that they have then."""
+        writes = [Write(at, expected[at], json_text(body)) for at, body in bodies.items()]
+        return dict(zip(bodies, self._written(bodies, writes, batch), strict=True))
+
+    def _written(
+        self,
+        changes: Mapping[Address, Body | None],
+        writes: Sequence[Write],
+        batch: Collection[Address],
+    ) -> list[str | None]:
+        """Bring proxy and store to what is wanted; the version of each write."""
+        wanted, owner, journal = self._but(changes), self._mesh.context.project, self._mesh.journal
+        journal.begin(writes, owner)
+        try:
+            self._bring(wanted, batch)
+            try:
+                written = self._mesh.store.write(writes, owner)
+            except (HrctlError, OSError):
+                self._take_back()
+                raise
+        except (HrctlError, OSError):
+            journal.end()
+            raise
+        journal.end()
+        self._bodies = wanted
+        self._stored(writes, written)
+        return [one.version for one in written]
+
+    def _leaving(self, writes: Sequence[Write]) -> dict[Address, Body]:
         """Nodes that go although they may have requests."""
         return {
-            one.change.address: self._bodies[one.change.address]
-            for one in accepted
-            if one.change.action is Action.DELETE
-            and one.change.address.kind == "Node"
-            and one.change.address in self._bodies
-            and one.change.address not in wanted
+            one.address: self._bodies[one.address]
+            for one in writes
+            if one.body is None and one.address.kind == "Node" and one.address in self._bodies
         }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from hrctl.drivers.api import Capabilities, Context, Live, Ownership, Stamp
 from hrctl.drivers.local_store import LocalStore
+from hrctl.drivers.mesh.journal import JOURNAL, Journal, settle
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body
@@ -35,6 +37,7 @@ class StoredMesh(ABC, Generic[Part]):
     def __init__(self, context: Context, store: Path) -> None:
         self.context: Final = context
         self.store: Final = LocalStore(store)
+        self.journal: Final = Journal(store.with_name(JOURNAL))
         self.revived: Final[dict[Address, str]] = {}  # what came back with a proxy started again
 
     @abstractmethod
@@ -46,6 +49,14 @@ class StoredMesh(ABC, Generic[Part]):
         """Address -> what of it somebody changed by hand."""
 
     @abstractmethod
+    def holds(self, bodies: Mapping[Address, Body]) -> bool:
+        """Whether the proxy's files are made of exactly these; then that is noted."""
+
+    @abstractmethod
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes; whether it is."""
+
+    @abstractmethod
     def overlay(self, body: Body, found: Sequence[Part]) -> Body:
         """The body with that written over it."""
 
@@ -53,6 +64,7 @@ class StoredMesh(ABC, Generic[Part]):
         """A stamp for each route and node; one that was changed by hand has another version."""
         if not self.is_up():
             return
+        settle(self)
         altered = self.altered()
         for stamp in self.store.stamps():
             yield stamp._replace(version=_version(stamp.version, altered.get(stamp.address)))
@@ -61,6 +73,7 @@ class StoredMesh(ABC, Generic[Part]):
         """The bodies, with what was changed by hand written over them."""
         if not addresses or not self.is_up():
             return
+        settle(self)
         altered = self.altered()
         for live in self.store.read(addresses):
             found = altered.get(live.address)

@@ -163,6 +163,13 @@ class Mesh:
         changes = [self.change(address, body) for address, body in wanted.items()]
         return {one.address: one for one in self.driver.apply(changes, ContractSecrets())}
 
+    def carry(self, change: Change, **fields: Any) -> Outcome:
+        """Apply one change, with some of its fields replaced."""
+        found: list[Outcome] = list(
+            self.driver.apply([replace(change, **fields)], ContractSecrets())
+        )
+        return found[0]
+
     def put(self, wanted: Mapping[str, Body | None]) -> None:
         """Apply several, which must end well."""
         for one in self.apply(wanted).values():

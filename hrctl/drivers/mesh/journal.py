@@ -1,0 +1,129 @@
+"""What a batch means to write, kept on disk until it is written: for the next, if it is cut off.
+
+A proxy is brought to a configuration first, and then the store to the bodies that it was made of.
+A process that dies in between leaves a journal. Whoever looks next finds that the proxy has what
+the journal means, and writes the bodies; or that it has not, and forgets about it. Then what stands
+half way is drift, which an apply puts right.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from hrctl.drivers.local_store import LocalStore, Write
+from hrctl.model.address import Address
+from hrctl.model.values import Body
+
+JOURNAL: Final = "journal.json"  # beside the store
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The file of one instance."""
+
+    path: Path
+
+    def begin(self, writes: Sequence[Write], owner: str) -> None:
+        """Keep what is about to be written.
+
+        Raises:
+            OSError: where that cannot be.
+        """
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps({"owner": owner, "writes": writes}), "utf-8")
+            temporary.replace(self.path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def end(self) -> None:
+        """It is written, or never will be."""
+        self.path.unlink(missing_ok=True)
+
+    def read(self) -> tuple[list[Write], str] | None:
+        """What was about to be written, and in whose name; None where there is nothing."""
+        try:
+            held = json.loads(self.path.read_bytes())
+            writes = [
+                Write(Address(at), expect, body, Address(previous) if previous else None)
+                for at, expect, body, previous in held["writes"]
+            ]
+            return writes, str(held["owner"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class Journaled(Protocol):
+    """A driver with a journal."""
+
+    @property
+    def journal(self) -> Journal:
+        """Of this instance."""
+        ...
+
+    @property
+    def store(self) -> LocalStore:
+        """The bodies."""
+        ...
+
+    def bodies(self) -> Mapping[Address, Body]:
+        """All bodies as they were applied."""
+        ...
+
+    def holds(self, bodies: Mapping[Address, Body]) -> bool:
+        """Whether the proxy's files are made of exactly these; then that is noted."""
+        ...
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes; whether it is."""
+        ...
+
+
+def settle(driver: Journaled) -> None:
+    """Finish what a batch that was cut off has left, if no other is at work."""
+    if driver.journal.path.exists():
+        with driver.lock(wait=False) as alone:
+            if alone:
+                settle_alone(driver)
+
+
+def settle_alone(driver: Journaled) -> None:
+    """The same for one that holds the lock.
+
+    Raises:
+        HrctlError: where the store cannot be written.
+    """
+    found = driver.journal.read()
+    if found is not None:
+        writes, owner = found
+        meant = dict(driver.bodies())
+        for one in writes:
+            meant.pop(one.previous or one.address, None)
+            if one.body is not None:
+                meant[one.address] = json.loads(one.body)
+        if driver.holds(meant):
+            driver.store.write(writes, owner)
+    driver.journal.end()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock file; whether it could be had, where it is not waited for."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

@@ -92,8 +92,8 @@ def stale(  # noqa: PLR0913 - each option is a parameter: that is how typer take
     `staleAfter`, 30 days where it does not say, by the commits of this branch. unused: for as long
     no application asked for it, where the driver counts that. With --code, unreferenced: the code
     names it nowhere; and undeclared: keys that the code asks for, through OpenFeature or Unleash,
-    and nobody declares (not with a SELECTOR). A flag with the label lifetime=permanent stays
-    unused and settled. A line of code with the comment `hrctl: ignore` does not count.
+    and nobody declares (not with a SELECTOR). The label lifetime=permanent lets a flag be settled
+    or unused. A line of code with the comment `hrctl: ignore` does not count.
 
     The exit code is 1 where something is found.
 

@@ -62,6 +62,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "service metrics": [[]],
     "service logs": [["prod:worker"]],
     "service dependencies": [["prod:worker"]],
+    "flag stale": [["nope"], ["--code", "."]],  # it reads every file, and shows lines of some
     # with --reveal and a key, `config get` and `config export` print secrets: that is asked for
     "config get": [["K00", "--in", "prod"], ["K00", "--in", "prod", "--explain"], ["nope"]],
     "config set": [["K00", "--in", "prod"], ["K00", "typed-by-hand", "--in", "prod"]],

@@ -7,6 +7,7 @@ server      what is there: all features, or one
 strategies  rules, shares and tests as strategies of an environment
 reading     strategies as rules, shares and tests
 segments    segments that rules name, as people made them
+tags        labels as tags
 marks       the marks of hrctl on a feature
 feature     a feature in one environment, and as a body
 owners      whose it is

@@ -22,6 +22,15 @@ ConfigAddress = Annotated[
 ]
 
 
+TagType = Annotated[
+    str,
+    says(
+        r"^[A-Za-z0-9._~-]{2,50}$",
+        "the type of a tag, 2 to 50 letters, digits and . _ ~ -",
+    ),
+]
+
+
 class Source(Ruled):
     """A variable of the environment that hrctl runs in, or an entry of a Config."""
 
@@ -46,7 +55,7 @@ class Token(Spec):
     value_from: Source = Field(description="What holds it.")
 
 
-class UnleashConfig(Spec):
+class UnleashConfig(Ruled):
     """Which Unleash, and what registries are called there."""
 
     url: Url = Field(description="Where Unleash is, without /api.")
@@ -55,6 +64,9 @@ class UnleashConfig(Spec):
         None,
         description="A PEM file of the authorities whose certificates count, from the project's "
         "folder on; else the system's.",
+    )
+    tags: list[TagType] = Field(
+        [], description="Labels that stand as tags in Unleash: the label's key is the type."
     )
     projects: dict[Filled, Filled] = Field(
         {}, description="Unleash's project for a registry and those below it; else: default."
@@ -68,3 +80,8 @@ class UnleashConfig(Spec):
         },
         description="Unleash's environment for a level of the registry's path; the last counts.",
     )
+
+    def rules(self) -> Iterator[Broken]:
+        """The type of hrctl's own tags is no label's."""
+        if "hrctl" in self.tags:
+            yield Broken("'hrctl' is the type of hrctl's own tags", ("tags",), at_key=True)

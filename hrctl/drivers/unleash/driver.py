@@ -56,7 +56,7 @@ class UnleashDriver:
 
     @classmethod
     def config_model(cls) -> type[BaseModel]:
-        """`url`, `token`, `caFile`, `projects` and `environments`."""
+        """`url`, `token`, `caFile`, `tags`, `projects` and `environments`."""
         from hrctl.drivers.unleash.config import UnleashConfig
 
         return UnleashConfig
@@ -69,7 +69,8 @@ class UnleashDriver:
             Token(config["token"], context.secret),
             context.root / ca_file if ca_file else None,
         )
-        self._server = Server(self._client)
+        self._tags = tuple(config.get("tags") or ())
+        self._server = Server(self._client, self._tags)
         self._places = Places(config)
         self._seen: dict[Key, Feature] = {}
         self._names: set[str] = set()  # of features that were there when last looked
@@ -295,7 +296,7 @@ class UnleashDriver:
 
     def _recall(self, found: Feature | None) -> None:
         """The tags of a feature, if a scan saw them."""
-        if found is not None:
+        if found is not None and found.tags is None:
             seen = self._seen.get((found.name, found.environment))
             found.tags = seen.tags if seen is not None else None
 
@@ -308,9 +309,11 @@ class UnleashDriver:
 
     def _expressed(self, change: Change, body: Body | None = None) -> list[Strategy]:
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
+        from hrctl.drivers.unleash.tags import tags_of
 
         try:
             wanted = strategies(change.address.name, body or change.after or {})
+            tags_of(body or change.after or {}, self._tags)
         except NotExpressible as error:
             raise HrctlError(
                 Diagnostic(

@@ -7,9 +7,8 @@ from typing import Any
 
 from hrctl.drivers.unleash.marks import BODY, SERIAL, TAG, all_marks, tag_of
 from hrctl.drivers.unleash.strategies import NotExpressible, Strategy, normal, strategies
+from hrctl.drivers.unleash.tags import Tags, labelled
 from hrctl.model.values import Body, digest
-
-Tags = frozenset[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -19,6 +18,7 @@ class Feature:
     Attributes:
         found: its strategies as they came, in order, with their segments.
         tags: type and value of each; None where nobody asked for them.
+        named: the types of tags that are labels; where there are any, `tags` were asked for.
         elsewhere: whether it is on or has strategies in another environment; None: not known.
     """
 
@@ -29,6 +29,7 @@ class Feature:
     enabled: bool = False
     found: list[dict[str, Any]] = field(default_factory=list)
     tags: Tags | None = None
+    named: tuple[str, ...] = ()
     elsewhere: bool | None = None
 
     @property
@@ -50,7 +51,10 @@ class Feature:
     def version(self) -> str:
         """The serial number and what stands there: none comes twice, and every change is seen."""
         serial = (self.marks or {}).get(SERIAL, "")
-        return f"{serial}-{digest([self.enabled, self.strategies, self.marks])}"
+        there: list[Any] = [self.enabled, self.strategies, self.marks]
+        if self.named:
+            there.append(sorted([*one] for one in self.tags or () if one[0] in self.named))
+        return f"{serial}-{digest(there)}"
 
     def is_tagged(self, project: str) -> bool:
         """Whether the tag says that it is this project's."""
@@ -69,8 +73,9 @@ def live_body(feature: Feature) -> Body:
     marks = feature.marks
     found = feature.strategies
     if marks is None:
-        return {"metadata": {}, "spec": taken_over(feature.name, found, on=feature.enabled)}
-    body: Body = marks[BODY]
+        made = {"metadata": {}, "spec": taken_over(feature.name, found, on=feature.enabled)}
+        return labelled(made, feature.tags or frozenset(), feature.named)
+    body: Body = labelled(marks[BODY], feature.tags or frozenset(), feature.named)
     spec = dict(body["spec"])
     try:
         expected = [normal(one) for one in strategies(feature.name, body)]

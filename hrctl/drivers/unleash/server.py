@@ -11,7 +11,8 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from hrctl.drivers.unleash.client import Client, Refusal, asked, part
-from hrctl.drivers.unleash.feature import Feature, Tags
+from hrctl.drivers.unleash.feature import Feature
+from hrctl.drivers.unleash.tags import Tags
 
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = "but there's a feature with that name in project"
@@ -20,10 +21,11 @@ Overview = dict[str, tuple[str, Tags]]  # name -> description and tags
 
 
 class Server:
-    """What the driver asks of an Unleash."""
+    """What the driver asks of an Unleash. `named` are the types of tags that are labels."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, named: tuple[str, ...] = ()) -> None:
         self.client = client
+        self.named_tags = named
         self._segments: dict[int, Segment] | None = None
 
     def projects(self) -> list[str]:
@@ -58,14 +60,18 @@ class Server:
         for one in found["features"]:
             (state,) = one["environments"][environment]
             description, tags = overview.get(one["name"], ("", None))
-            feature = Feature(one["name"], one["projectId"], environment, description, tags=tags)
+            feature = Feature(one["name"], one["projectId"], environment, description)
+            feature.tags, feature.named = tags, self.named_tags
             feature.enabled = state["isEnabledInCurrentEnvironment"]
             feature.found = [_from_playground(held) for held in state["strategies"]["data"]]
             made.append(feature)
         return made
 
     def feature(self, name: str, project: str, environment: str) -> Feature | None:
-        """One feature as it is now, without tags; None where it is not there, or archived."""
+        """One feature as it is now; None where it is not there, or archived.
+
+        Without its tags, where none is a label.
+        """
         try:
             whole = self.client.call("GET", path_of(project, name))
         except Refusal as refusal:
@@ -76,6 +82,8 @@ class Server:
                 return Feature(name, other, environment)
             return None
         made = Feature(name, whole["project"], environment, whole.get("description") or "")
+        if self.named_tags:
+            made.tags, made.named = self.tags(name), self.named_tags
         made.elsewhere = False
         for one in whole["environments"]:
             strategies = one.get("strategies") or []

@@ -17,6 +17,7 @@ from hrctl.drivers.unleash.marks import TAG, all_marks, described, tag_of
 from hrctl.drivers.unleash.places import Place
 from hrctl.drivers.unleash.server import Server, path_of
 from hrctl.drivers.unleash.strategies import Strategy, normal
+from hrctl.drivers.unleash.tags import wanted_by
 
 _EXISTS: Final = 409
 _NOT_FOUND: Final = 404
@@ -43,6 +44,7 @@ class Writer:
         self._project = project
         self._tag = {"type": TAG, "value": tag_of(project)}
         self._has_tag = False
+        self._types: set[str] = set()
         self._lock = Lock()
 
     def write(
@@ -90,9 +92,7 @@ class Writer:
         self._cleared(found)
         without = described(found.description, found.environment, None)
         self._describe(found, without)
-        if not all_marks(without):
-            tag = f"/features/{part(found.name)}/tags/{TAG}/{part(self._tag['value'])}"
-            self._delete(tag)
+        self._mark(found, ours=bool(all_marks(without)))
 
     def revived(self, name: str, place: Place) -> Feature | None:
         """A feature that was archived, without what hrctl left in it when it was.
@@ -154,8 +154,10 @@ class Writer:
             if refusal.status != _EXISTS:
                 raise
             raise Exists from refusal
-        tags = frozenset({(TAG, self._tag["value"])})
-        return Feature(name, place.project, place.environment, description, tags=tags)
+        made = Feature(name, place.project, place.environment, description)
+        made.tags, made.named = frozenset({(TAG, self._tag["value"])}), self._server.named_tags
+        self._mark(made)
+        return made
 
     def _describe(self, found: Feature, description: str) -> None:
         if description == found.description:
@@ -174,28 +176,52 @@ class Writer:
             raise
         found.description = description
 
-    def _mark(self, found: Feature) -> None:
-        """The tag, where it is not there."""
+    def _mark(self, found: Feature, *, ours: bool = True) -> None:
+        """The tag that says whose it is, and those that labels want.
+
+        Others of their types go.
+        """
         if found.tags is None:
             found.tags = self._server.tags(found.name)
-        if not found.is_tagged(self._project):
-            self._require_tag()
-            self._client.call("POST", f"/features/{part(found.name)}/tags", self._tag)
-            found.tags |= {(TAG, self._tag["value"])}
+        named = found.named
+        wanted = wanted_by(all_marks(found.description), named)
+        mine = {(TAG, self._tag["value"])}
+        added = (wanted | (mine if ours else set())) - found.tags
+        removed = {one for one in found.tags if one[0] in named} - wanted
+        removed |= set() if ours else mine & found.tags
+        if not added and not removed:
+            return
+        self._require_types({kind for kind, _ in added})
+        sets = {"addedTags": added, "removedTags": removed}
+        body = {
+            key: [{"type": kind, "value": value} for kind, value in sorted(one)]
+            for key, one in sets.items()
+        }
+        self._client.call("PUT", f"/features/{part(found.name)}/tags", body)
+        found.tags = (found.tags | added) - removed
 
     def _require_tag(self) -> None:
-        """The type of the tag and the tag itself, once: features can only have tags that exist."""
+        """The tag itself, once: a feature can only be made with tags that exist."""
+        self._require_types({TAG})
         with self._lock:
-            if self._has_tag:
-                return
-            kind = {"name": TAG, "description": "hrctl writes these flags", "icon": ""}
-            for path, body in (("/tag-types", kind), ("/tags", self._tag)):
-                try:
-                    self._client.call("POST", path, body)
-                except Refusal as refusal:
-                    if refusal.status != _EXISTS:
-                        raise
+            if not self._has_tag:
+                self._made_once("/tags", self._tag)
             self._has_tag = True
+
+    def _require_types(self, types: set[str]) -> None:
+        """The types of tags, each once."""
+        with self._lock:
+            for kind in sorted(types - self._types):
+                said = "hrctl writes these flags" if kind == TAG else "a label of hrctl's flags"
+                self._made_once("/tag-types", {"name": kind, "description": said, "icon": ""})
+                self._types.add(kind)
+
+    def _made_once(self, path: str, body: dict[str, str]) -> None:
+        try:
+            self._client.call("POST", path, body)
+        except Refusal as refusal:
+            if refusal.status != _EXISTS:
+                raise
 
     def _turn(self, found: Feature, *, on: bool) -> None:
         path = f"{_environment(found)}/{'on' if on else 'off'}"

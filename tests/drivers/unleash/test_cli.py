@@ -320,3 +320,57 @@ def test_a_flag_with_a_segment_is_adopted(
     assert "targeting" not in shown
     project.hrctl("apply", "--yes", "--adopt")
     assert "No changes." in project.hrctl("plan")
+
+
+def tags(unleash: Unleash) -> set[str]:
+    found = unleash.call("GET", "/api/admin/features/express/tags")["tags"]
+    return {f"{one['type']}:{one['value']}" for one in found}
+
+
+def test_labels_as_tags(project: UnleashProject, unleash: Unleash) -> None:
+    project.configure(unleash.url, more="      tags: [team, tier]\n")
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    assert tags(unleash) == {"hrctl:acme", "team:shop"}
+    unleash.call("POST", "/api/admin/features/express/tags", {"type": "simple", "value": "theirs"})
+    assert "No changes." in project.hrctl("plan")
+
+    unleash.call("DELETE", "/api/admin/features/express/tags/team/shop")
+    assert "labels.team" in project.hrctl("plan")
+    unleash.call("POST", "/api/admin/features/express/tags", {"type": "team", "value": "other"})
+    assert 'live "other", wanted "shop"' in project.hrctl("plan")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")
+    assert tags(unleash) == {"hrctl:acme", "team:shop", "simple:theirs"}
+
+    text = project.read("dev/express.yaml").replace("team: shop", "tier: top")
+    project.write("prod/express.yaml", text)
+    project.commit()
+    project.hrctl("apply", "--yes")
+    assert tags(unleash) == {"hrctl:acme", "team:shop", "tier:top", "simple:theirs"}
+    assert "No changes." in project.hrctl("plan")
+    project.git("rm", "-q", "dev/express.yaml")
+    project.commit()
+    project.hrctl("apply", "--yes")
+    assert tags(unleash) == {"hrctl:acme", "tier:top", "simple:theirs"}
+
+    project.write("prod/express.yaml", text.replace("tier: top", "tier: x"))
+    project.commit()
+    assert project.fails("plan") == 1
+    assert "HR252" in project.err
+    assert "label tier 'x' as a tag" in " ".join(project.err.split())
+
+
+def test_marks_of_earlier_versions_hold(project: UnleashProject, unleash: Unleash) -> None:
+    """Without a tag, and with titles that told the order; the next change brings the tag."""
+    project.flag(GRADUAL.format(10))
+    project.hrctl("apply", "--yes")
+    unleash.call("DELETE", "/api/admin/features/express/tags/hrctl/acme")
+    (one,) = unleash.call("GET", f"{DEVELOPMENT}/strategies")
+    unleash.call("PUT", f"{DEVELOPMENT}/strategies/{one['id']}", {**one, "title": "hrctl 01"})
+    assert "No changes." in project.hrctl("plan")
+    assert tags(unleash) == set()
+    project.flag(GRADUAL.format(20))
+    project.hrctl("apply", "--yes")
+    assert tags(unleash) == {"hrctl:acme"}
+    assert "No changes." in project.hrctl("plan")

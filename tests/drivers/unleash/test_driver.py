@@ -346,7 +346,14 @@ def test_an_unleash_that_is_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [{}, {"url": "unleash", "token": TOKEN}, {"url": "http://x", "token": "s"}]
+    "config",
+    [
+        {},
+        {"url": "unleash", "token": TOKEN},
+        {"url": "http://x", "token": "s"},
+        {"url": "http://x", "token": TOKEN, "tags": ["hrctl"]},
+        {"url": "http://x", "token": TOKEN, "tags": ["x"]},
+    ],
 )
 def test_a_block_that_is_wrong(config: dict[str, Any]) -> None:
     assert check_model(UnleashDriver.config_model(), config)

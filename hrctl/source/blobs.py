@@ -42,6 +42,10 @@ class Blobs:
         """Take the content of one that git need not have: a file of the working tree."""
         self._known[blob] = data
 
+    def forget(self, blob: str) -> None:
+        """Hold the content of one no longer; it is read again where it is asked for."""
+        self._known.pop(blob, None)
+
     def fetch(self, blobs: Iterable[str]) -> None:
         """Read all of those that are not known yet.
 

@@ -8,7 +8,7 @@ before and after a commit are cut into words, and the names among them are meant
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -76,6 +76,8 @@ class Mainline:
                 now = frozenset() if blob is None else self._manifests.texts(blob)
                 if now:
                     texts[path] = now
+                if blob is not None:  # a long history of a large file would fill the memory
+                    self._manifests.blobs.forget(blob)
                 for name in self._manifests.names(before ^ now):
                     self._named[name].setdefault(commit.id, {})[path] = blob
 
@@ -88,12 +90,18 @@ def _first_parents(log: Log) -> Iterator[Commit]:
 
 
 class _ByName(Manifests):
-    """Documents of blobs, found by the names that are wanted without looking at all of them."""
+    """Documents of blobs, found by the names that are wanted without looking at all of them.
+
+    Few files are held at a time; nearly all that is asked of one comes at once.
+    """
 
     def __init__(self, blobs: Blobs, wanted: frozenset[str]) -> None:
         super().__init__(blobs)
         self._wanted = {one.encode(): one for one in wanted}
         self._indexes: OrderedDict[str, dict[str, list[tuple[int, Chunk]]]] = OrderedDict()
+
+    def prefetch(self, blobs: Iterable[str]) -> None:
+        """Nothing: each file is read when it is asked for."""
 
     def names(self, texts: Collection[str]) -> list[str]:
         """The names that stand in some of these texts."""
@@ -105,6 +113,7 @@ class _ByName(Manifests):
             return super()._chunks(path, blob, name)
         if blob not in self._indexes:
             self._indexes[blob] = self._index(path, blob)
+            self.blobs.forget(blob)
             if len(self._indexes) > _KEPT:
                 self._indexes.popitem(last=False)
         return self._indexes[blob].get(name, [])

@@ -6,7 +6,7 @@ needs: a document is taken if it is a map with a kind and a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import Any, Final
 
@@ -31,6 +31,10 @@ class Manifests:
         self.blobs = blobs
         self.broken: set[tuple[str, str]] = set()
         self._values: dict[str, Any] = {}
+
+    def prefetch(self, blobs: Iterable[str]) -> None:
+        """Read at once what will be asked for."""
+        self.blobs.fetch(blobs)
 
     def text(self, blob: str) -> str | None:
         """The text of a blob, None where it is not UTF-8."""

@@ -226,7 +226,7 @@ class _Trace:
             for path, blob in one.changes
             if blob is not None and path.rpartition("/")[0] in likely
         ]
-        self._manifests.blobs.fetch(wanted)
+        self._manifests.prefetch(wanted)
 
     def _step(self, state: _State, commit: Commit) -> None:
         if not commit.changes:

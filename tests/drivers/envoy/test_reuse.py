@@ -91,6 +91,17 @@ def test_an_envoy_that_starts_knows_the_weights_before_it_serves(mesh: Mesh) -> 
     assert answers == ["v2"] * 50
 
 
+def test_weights_that_are_gone_are_drift_and_come_back(mesh: Mesh) -> None:
+    split(mesh, 0)
+    version = mesh.version(WEB)
+    (mesh.driver.place.settings.folder / RTDS).unlink()
+    assert mesh.version(WEB) != version
+    assert set(mesh.answers(20)) == {"v2"}  # Envoy goes on with what it has
+    split(mesh, 100)
+    assert set(mesh.answers(20)) == {"v1"}
+    assert mesh.driver.altered() == {}
+
+
 def test_who_a_cookie_leads_away_is_not_counted_by_the_rest(mesh: Mesh) -> None:
     rules = [{"subset": "b", "name": "arm", "value": "b"}]
     mesh.route(

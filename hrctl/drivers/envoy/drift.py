@@ -18,6 +18,7 @@ from hrctl.drivers.envoy.assembly import files
 from hrctl.drivers.envoy.names import Resource, owner_of
 from hrctl.drivers.envoy.snapshot import CDS, RTDS, Files, Settings, listen_of, resources_of
 from hrctl.drivers.envoy.weights import by_variant
+from hrctl.drivers.mesh.overlay import tell, write_over
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json, canonical
 
@@ -171,8 +172,8 @@ _WEIGHT: Final = re.compile(r"/route/weighted_clusters/clusters/(\d+)/weight")
 def overlay(address: Address, body: Body, found: list[Altered]) -> Body:
     """The body as the live files have it: each field that differs written over.
 
-    A number or a text that the spec has too is given as it is; for what has no such form the
-    field's value tells file, place and what stands there.
+    A number or a text that the spec has too is given as it is; for what has no such form, or what
+    the spec does not say, a field that it has tells file, place and what stands there.
     """
     made: Body = deepcopy(body)
     for one in found:
@@ -180,14 +181,12 @@ def overlay(address: Address, body: Body, found: list[Altered]) -> Body:
         if index is not None and _set_weight(made, index, one):
             continue
         field = next(name for pattern, name in _FIELDS if re.fullmatch(pattern, one.path))
-        head, _, last = field.partition(".")
-        spec = made["spec"]
-        if last and isinstance(spec.get(head), dict) and isinstance(one.live, str | int | float):
-            spec[head] = {**spec[head], last: one.live}
-        elif field == "timeout" and isinstance(one.live, str):
-            spec[field] = one.live
-        else:
-            spec[head] = f"{one.part}{one.path}: {canonical(one.live)}"
+        plain = isinstance(one.live, str | int | float) and ("." in field or field == "timeout")
+        if not (plain and write_over(made["spec"], field, one.live)):
+            head = field.partition(".")[0]
+            shown = one.live if isinstance(one.live, str) else canonical(one.live)
+            name = one.path.rpartition("/")[2] or "it"
+            tell(made["spec"], head, f"{name} is {shown} at {one.part}{one.path}")
     return made
 
 

@@ -18,6 +18,7 @@ from hrctl.drivers.haproxy.frontends import WHOLE, called, parts_of
 from hrctl.drivers.haproxy.runtime import MAINTENANCE
 from hrctl.drivers.haproxy.text import blocks
 from hrctl.drivers.mesh.names import ident
+from hrctl.drivers.mesh.overlay import tell, write_over
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import duration
 from hrctl.model.values import Body, Json, canonical
@@ -238,27 +239,13 @@ def _tidy(number: float) -> float:
 def overlay(body: Body, found: Sequence[Altered]) -> Body:
     """The body as HAProxy has it: each field that differs written over.
 
-    What the spec has a form for is given in it; for the rest the field tells what stands where.
+    What the spec has a form for is given in it; for the rest, and for what the spec does not say, a
+    field that it has tells what stands where.
     """
     made: Body = deepcopy(body)
     for one in found:
-        if not (one.exact and _set(made["spec"], one.field.split("."), one.live)):
+        if not (one.exact and write_over(made["spec"], one.field, one.live)):
             shown = one.live if isinstance(one.live, str) else canonical(one.live)
-            made["spec"][one.field.partition(".")[0]] = shown
+            where = f"{one.field}: " if one.exact else ""
+            tell(made["spec"], one.field.partition(".")[0], f"{where}{shown}")
     return made
-
-
-def _set(spec: Any, path: Sequence[str], value: Json) -> bool:
-    """Write a field where its parent is there."""
-    *parents, last = path
-    for step in parents:
-        if isinstance(spec, list) and step.isdigit() and int(step) < len(spec):
-            spec = spec[int(step)]
-        elif isinstance(spec, dict) and isinstance(spec.get(step), dict | list):
-            spec = spec[step]
-        else:
-            return False
-    if not isinstance(spec, dict):
-        return False
-    spec[last] = value
-    return True

@@ -148,6 +148,32 @@ def test_an_edit_by_hand_is_drift_of_its_field(
     assert mesh.driver.altered() == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "edit", "told"),
+    [
+        ("rds", ('"timeout":"0s"', '"timeout":"7s"'), "timeout is 7s at rds/"),
+        ("rds", ('"num_retries":2', '"num_retries":2,"per_try_timeout":"1s"'), None),
+        (CDS, ('"name":', '"outlier_detection":{},"name":'), "outlier_detection is {} at cds/"),
+    ],
+)
+def test_an_edit_of_what_is_not_declared_is_drift_of_what_is(
+    mesh: Mesh, path: str, edit: tuple[str, str], told: str | None
+) -> None:
+    """A plan passes over what only the live body has, and would not mend it."""
+    mesh.route(destinations=[mesh.to("v1")], retry={"attempts": 2})
+    applied, version = mesh.live(WEB), mesh.version(WEB)
+    file = mesh.driver.place.settings.folder / {"rds": rds(mesh.listen)}.get(path, path)
+    text = file.read_text("utf-8")
+    assert edit[0] in text
+    file.write_text(text.replace(*edit, 1), "utf-8")
+    assert mesh.version(WEB) != version
+    live = mesh.live(WEB)
+    (field,) = [key for key in applied if applied[key] != live[key]]
+    assert live.keys() == applied.keys()
+    assert field == ("destinations" if told else "retry")
+    assert told is None or told in live[field]
+
+
 def test_a_share_that_was_edited_by_hand_is_drift_of_its_rule(mesh: Mesh) -> None:
     rules = [{"subset": "a", "percentage": 90}, {"subset": "b", "percentage": 10}]
     mesh.route(

@@ -146,3 +146,25 @@ def test_failed_calls_count_as_failures(mesh: Mesh, servers: Start, channel: Any
 
     row = eventually(counted, "all are counted")
     assert (row["successes"], row["failures"]) == (5, 3)
+
+
+def test_failed_calls_open_the_circuit(mesh: Mesh, servers: Start, channel: Any) -> None:
+    """What failed by its gRPC status counts, though HTTP's says 200; a refusal does not."""
+    breaker = {"failureThreshold": 3, "openFor": "20s"}
+    one = {"address": servers("v1")}
+    mesh.route(type="GRPC", destinations=[one], circuitBreaker=breaker, healthCheck={"tcp": "main"})
+
+    def circuit() -> str | None:
+        (report,) = mesh.driver.health([Address("acme/shop:Route/web")])
+        found: str | None = report.circuit
+        return found
+
+    for status in ("NOT_FOUND", "UNAVAILABLE"):
+        assert circuit() == "CLOSED"
+        for number in range(3):
+            with pytest.raises(grpc.RpcError):
+                call(channel, "Fail", b"%s 1 circuit%d" % (status.encode(), number))
+    eventually(lambda: circuit() == "OPEN", "the circuit opens")
+    with pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/shop.Cart/Name")(b"", timeout=PATIENCE)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -198,6 +198,21 @@ def test_an_edit_of_the_file_is_drift_of_its_field(
     assert "timeout server 4000ms" in file.read_text("utf-8")
 
 
+def test_an_edit_of_what_is_not_declared_is_drift_of_what_is(mesh: Mesh) -> None:
+    """A plan passes over what only the live body has, and would not mend it."""
+    mesh.route(destinations=[mesh.to("v1")], timeout="5s")
+    mesh.route(destinations=[mesh.to("v1")])
+    applied = mesh.live(WEB)
+    file = mesh.driver.place.settings.config
+    text = file.read_text("utf-8")
+    assert "    server " in text
+    file.write_text(text.replace("    server ", "    retries 7\n    server ", 1), "utf-8")
+    live = mesh.live(WEB)
+    assert live.keys() == applied.keys()
+    assert [key for key in applied if applied[key] != live[key]] == ["destinations"]
+    assert "7" in live["destinations"]
+
+
 def test_a_listener_that_was_edited_by_hand_concerns_all_its_routes(mesh: Mesh) -> None:
     mesh.route(destinations=[mesh.to("v1")])
     mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hrctl.drivers.unleash.marks import BODY, SERIAL, TAG, all_marks, tag_of
+from hrctl.drivers.unleash.marks import BODY, SERIAL, TAG, Marks, all_marks, tag_of
 from hrctl.drivers.unleash.strategies import NotExpressible, Strategy, normal, strategies
 from hrctl.drivers.unleash.tags import Tags, labelled
 from hrctl.model.values import Body, digest
@@ -31,11 +31,19 @@ class Feature:
     tags: Tags | None = None
     named: tuple[str, ...] = ()
     elsewhere: bool | None = None
+    _parsed: tuple[str, Marks] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def all_marks(self) -> Marks:
+        """The marks of hrctl by environment."""
+        if self._parsed is None or self._parsed[0] is not self.description:
+            self._parsed = self.description, all_marks(self.description)
+        return self._parsed[1]
 
     @property
     def marks(self) -> dict[str, Any] | None:
         """The marks of hrctl for this environment."""
-        return all_marks(self.description).get(self.environment)
+        return self.all_marks.get(self.environment)
 
     @property
     def strategies(self) -> list[Strategy]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.unleash.feature import Feature
-from hrctl.drivers.unleash.marks import ADDRESS, PROJECT, all_marks
+from hrctl.drivers.unleash.marks import ADDRESS, PROJECT
 from hrctl.drivers.unleash.places import Place
 from hrctl.model.address import Address
 
@@ -30,7 +30,7 @@ def unmarked(feature: Feature, project: str) -> str | None:
     where it may not be taken, or where there is nothing to take: it has a mark, another project
     has it in other environments, or nobody uses the environment of a feature that is ours.
     """
-    others = all_marks(feature.description)
+    others = feature.all_marks
     if feature.environment in others or any(one[PROJECT] != project for one in others.values()):
         return None
     if others:
@@ -47,7 +47,7 @@ def foreign(
     """
     if found.project != place.project:
         return f"Unleash's project '{found.project}'"
-    marks = all_marks(found.description)
+    marks = found.all_marks
     for held in [found.marks] if found.marks else marks.values():
         if held[PROJECT] != project or (found.marks and held[ADDRESS] != address):
             return f"project '{held[PROJECT]}' ({held[ADDRESS]})"

@@ -40,7 +40,8 @@ _INVERTED: Final = {
 }
 _KNOWN: Final = {"contextName", "operator", "values", "value", "inverted"}
 _TYPES: Final = {"string": "STRING", "number": "NUMBER", "json": "OBJECT"}
-_IMPOSSIBLE: Final = (NotExpressible, LookupError, TypeError, ValueError, AttributeError)
+# a spec that is no flag is a ValueError of pydantic's
+_IMPOSSIBLE: Final = (LookupError, TypeError, ValueError, AttributeError, StopIteration)
 
 
 def changed(name: str, spec: Spec, found: list[Strategy]) -> Spec:
@@ -54,11 +55,9 @@ def changed(name: str, spec: Spec, found: list[Strategy]) -> Spec:
 def taken_over(name: str, found: list[Strategy], *, on: bool) -> Spec:
     """The spec of a flag that people made."""
     plain = _plain(name, found)
-    made = _proven(name, plain, lambda: _read(name, _skeleton(plain), plain))
+    made = _proven(name, plain, lambda: _complete(_read(name, _skeleton(plain), plain)))
     if made is None:
         made = {"targeting": _shown(found)}
-    elif "hash" in made:
-        made = _complete(made)
     status = "ENABLED" if on else "DISABLED"
     return {**made, "status": "ROLLOUT" if on and made.get("rollout") else status}
 

@@ -330,7 +330,8 @@ class _Loading:
             from hrctl.logic.mesh import check
 
             listens = {name: one.config.get("listen") for name, one in self._instances.items()}
-            self._findings += check.check(self._tree, frozenset(self._fresh), listens)
+            types = {name: one.type for name, one in self._instances.items()}
+            self._findings += check.check(self._tree, frozenset(self._fresh), listens, types)
         if not self._broken:
             self._plain += idle_rules(self._records, self._rules)
         report = Report(self._tree, self._sources, self._unread())
@@ -358,7 +359,9 @@ class _Loading:
         again = {
             self._tree.where(Address(one.address)).record.folder or "."
             for one in self._findings
-            if self._tree is not None and one.code in {"HR047", "HR215"} and one.address is not None
+            if self._tree is not None
+            and one.code in {"HR047", "HR212", "HR215"}
+            and one.address is not None
         }
         gone = [name for name in self._cached if name in again]
         if not self._broken:

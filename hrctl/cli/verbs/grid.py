@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -52,8 +53,8 @@ def balance(  # noqa: PLR0913 - each option is a parameter
 ) -> int:
     """Tell which nodes share requests and how, and the node that a key goes to.
 
-    The answer follows from the YAML, and is the one that Envoy gives: its ring of hashes is the
-    same.
+    The answer follows from the YAML, and is the one that Envoy gives, or HAProxy where nodes are
+    bound to it: the ring of hashes is the same.
 
     Examples:
       hrctl grid balance --where region=eu-west --strategy WEIGHTED
@@ -67,7 +68,8 @@ def balance(  # noqa: PLR0913 - each option is a parameter
             str(one): tree.resource(one).body["spec"]
             for one in naming.of_kind(tree, KIND, registry)
         }
-    found = balanced(nodes, grid, key)
+        proxy = _proxy(session, tree, route, nodes)
+    found = balanced(nodes, grid, key, proxy)
     if console.json_output:
         console.json(
             {"strategy": found.strategy, "key": key, "chosen": found.chosen, "shares": found.shares}
@@ -75,6 +77,15 @@ def balance(  # noqa: PLR0913 - each option is a parameter
     else:
         _tell(ctx, found, key)
     return Exit.DONE if found.shares else Exit.ERROR
+
+
+def _proxy(session: Session, tree: Tree, route: str | None, nodes: Iterable[str]) -> str:
+    """Whose ring it is: that of the route's driver, or of the nodes' if they have one in common."""
+    asked = [naming.find(tree, "Route", route)] if route is not None else map(Address, nodes)
+    known = session.project.drivers
+    names = {tree.rows[address].driver for address in asked}
+    types = {known[name].type for name in names if name in known}
+    return "haproxy" if types == {"haproxy"} else "envoy"
 
 
 def _tell(ctx: typer.Context, found: Balance, key: str | None) -> None:

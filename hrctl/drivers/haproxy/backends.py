@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from math import ceil
 from typing import Any, Final
 
 from hrctl.drivers.haproxy.text import FOREVER, OWNER, duration, quoted
 from hrctl.drivers.mesh.names import cluster_name, is_ip, numeric
+from hrctl.logic.grid import chash
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.logic.mesh.haproxy import RETRIES
@@ -20,8 +20,6 @@ from hrctl.model.values import Json
 Spec = Mapping[str, Json]
 Nodes = Choice[Address]
 
-HEAVIEST: Final = 256  # a server's weight
-IDS: Final = 1 << 20  # so many of a server's ids stand at places of their own on the ring
 RESOLVERS: Final = "hrctl"
 _SELDOM: Final = "1h"  # checks that are there for the breaker alone
 _BALANCE: Final = {
@@ -132,7 +130,7 @@ def _backend(
     options = _options(spec, check)
     limit = (spec.get("circuitBreaker") or {}).get("maxConnections")
     each = max(1, int(limit) // max(1, len(hosts))) if limit else None
-    ids = _ids(hosts) if strategy in _HASHED else {}
+    ids = chash.ids(hosts) if strategy in _HASHED else {}
     servers = tuple(
         Server(
             label,
@@ -163,12 +161,11 @@ def _hosts(destination: Mapping[str, Any], nodes: Nodes, *, weighted: bool) -> d
     if destination.get("grid") is not None:
         for one in nodes.select(destination["grid"]):
             spec = nodes[one]
-            weight = max(1, round(spec.get("weight", 1))) if weighted else 1
+            weight = max(1, int(spec.get("weight", 1))) if weighted else 1
             found.append((*numeric(spec["address"]), weight if is_open(spec) else 0, one))
     else:
         own = destination["endpoints"] if "service" in destination else [destination["address"]]
         found = [(*numeric(one), 1, None) for one in own]
-    most = max((weight for _, _, weight, _ in found), default=1)
     named: dict[str, Host] = {}
     for host, port, weight, node in found:
         label = name = f"{host}:{port}"
@@ -176,21 +173,11 @@ def _hosts(destination: Mapping[str, Any], nodes: Nodes, *, weighted: bool) -> d
         while label in named:  # two nodes at one address
             label = f"{name}.{number}"
             number += 1
-        if most > HEAVIEST and weight:
-            weight = max(1, round(weight * HEAVIEST / most))  # noqa: PLW2901 - the same, scaled
         named[label] = (host, port, weight, node)
-    return named
-
-
-def _ids(hosts: Iterable[str]) -> dict[str, int]:
-    """An id for each server that stays when others come and go: its places on the ring do too."""
-    taken: dict[int, str] = {}
-    for name in sorted(hosts):
-        number = int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) % (IDS - 1)
-        while number + 1 in taken:
-            number = (number + 1) % (IDS - 1)
-        taken[number + 1] = name
-    return {name: number for number, name in taken.items()}
+    weights = chash.scaled({label: weight for label, (_, _, weight, _) in named.items()})
+    return {
+        label: (host, port, weights[label], node) for label, (host, port, _, node) in named.items()
+    }
 
 
 def _balance(strategy: str, destination: Mapping[str, Any], *, stream: bool) -> list[str]:

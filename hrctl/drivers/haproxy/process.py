@@ -19,6 +19,7 @@ from hrctl.drivers.supervisor.folders import Folders
 OLDEST: Final = (2, 6)  # the first with servers that come and go, and `host_only`
 _PATIENCE: Final = 20.0
 _RESTART: Final = 10.0
+_ABSENT: Final = 5.0
 _SURE: Final = 3  # answers in a row of the new worker: for a moment both take connections
 _ALERT: Final = re.compile(r"^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
 _LINE: Final = re.compile(r"\[[^\]\s]*:(\d+)\]")
@@ -187,14 +188,14 @@ def reload(place: Place, runtime: Runtime) -> None:
         HrctlError: HR233, where HAProxy does not take the files.
     """
     before, noted = runtime.pid(), _size(place.log)
-    _ask_for_reload(place)
+    earlier = _ask_for_reload(place)
     deadline = time.monotonic() + _PATIENCE
     sure = 0
     while sure < _SURE:
         pid = runtime.pid()
         sure = sure + 1 if pid not in {None, before} else 0
-        if not sure and _has_failed(place):
-            raise _refused(_logged(place, noted) or "it says so of its reload")
+        if not sure and _has_failed(place, earlier):
+            raise _refused(_logged(place, noted) or "its master process says so")
         if time.monotonic() > deadline:
             raise _refused(_logged(place, noted) or f"no new worker within {_PATIENCE:.0f} s")
         time.sleep(0.005 if sure else 0.02)
@@ -218,19 +219,10 @@ def _refused(reason: str) -> HrctlError:
     )
 
 
-def _ask_for_reload(place: Place) -> None:
+def _ask_for_reload(place: Place) -> int:
+    """Ask for it; how many reloads there were before."""
     if place.master is not None:
-        try:
-            Runtime(place.master).ask("reload")
-        except HrctlError as error:
-            if not Path(place.master).exists():
-                raise
-            # it may end the connection before it answers
-            if not isinstance(error.__cause__, ConnectionError) or isinstance(
-                error.__cause__, ConnectionRefusedError
-            ):
-                raise
-        return
+        return _ask_master(place.master)
     try:
         done = subprocess.run(  # noqa: S603 - the user's own command
             place.reload, capture_output=True, text=True, check=False, timeout=_PATIENCE
@@ -241,15 +233,51 @@ def _ask_for_reload(place: Place) -> None:
         said = (done.stderr or done.stdout).strip().splitlines()
         why = said[-1] if said else f"it ended with {done.returncode}"
         raise _refused(f"`{' '.join(place.reload)}`: {why}")
+    return 0
 
 
-def _has_failed(place: Place) -> bool:
-    """Whether the master says that its last reload failed."""
+def _ask_master(socket: str) -> int:
+    """The master listens anew after each reload, a moment later than the worker."""
+    master, deadline = Runtime(socket), time.monotonic() + _ABSENT
+    while True:
+        try:
+            earlier, _ = _reloads(master)
+            break
+        except HrctlError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    try:
+        master.ask("reload")
+    except HrctlError as error:
+        if isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+            raise
+        return earlier  # it ends the connection, where it does so before it has answered
+    return earlier
+
+
+def _reloads(master: Runtime) -> tuple[int, int]:
+    """How often the master was told to load the files, and how often in vain since the last time.
+
+    Raises:
+        HrctlError: HR080, where it does not answer, or is none.
+    """
+    found = re.search(r"\bmaster\s+(\d+)(?: \[failed: (\d+)\])?", master.ask("show proc"))
+    if found is None:
+        raise HrctlError.of(
+            "HR080",
+            f"what answers at {master.place} is no master process of HAProxy",
+            hint="start it with -W -S PATH, and name that path in `master`",
+        )
+    return int(found.group(1)), int(found.group(2) or 0)
+
+
+def _has_failed(place: Place, earlier: int) -> bool:
+    """Whether the master says that a reload after the earlier ones failed."""
     if place.master is None:
         return False
     try:
-        said = Runtime(place.master).ask("show proc")
+        reloads, failed = _reloads(Runtime(place.master))
     except HrctlError:  # it is starting itself anew
         return False
-    found = re.search(r"\[failed: (\d+)\]", said)
-    return found is not None and int(found.group(1)) > 0
+    return reloads > earlier and failed > 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from hrctl.model.kinds.units import seconds
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%=-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%=(),+*|&!-]+")
 _LONGEST: Final = 2_073_600_000  # milliseconds, 24 days: HAProxy counts to 2**31
 OWNER: Final = "    # "  # before the address that the lines below were made for
 ALL: Final = "all routes here"
@@ -32,7 +32,7 @@ def duration(written: str | float) -> str:
     return f"{min(_LONGEST, max(1, round(seconds(written) * 1000)))}ms"
 
 
-FOREVER: Final = f"{_LONGEST}ms"
+FOREVER: Final = "24d"
 
 
 def condition(fetch: str, how: str, patterns: Iterable[str]) -> list[str]:

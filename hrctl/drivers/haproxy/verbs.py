@@ -128,13 +128,19 @@ def metric_rows(
         backends = names(address, body["spec"])
         rows = [told.backends[name] for name in backends if name in told.backends]
         if body["spec"]["type"] == "TCP":
-            row: dict[str, Json] = {
-                "connections": _sum(rows, "scur"),
-                "requests": _sum(rows, "stot"),
-            }
-            yield address, row | {"failures": _sum(rows, "econ")}
+            yield (
+                address,
+                {
+                    "connections": _sum(rows, "scur"),
+                    "requests": _sum(rows, "stot"),
+                    "failures": _sum(rows, "econ"),
+                },
+            )
         else:
-            yield address, _route_row(rows)
+            row = _route_row(rows)
+            if body["spec"]["type"] == "GRPC":  # how a call ended stands behind what HAProxy reads
+                row |= {"successes": None, "failures": None}
+            yield address, row
 
 
 def _route_row(rows: Sequence[Row]) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from hrctl.logic.grid import ring
+from hrctl.logic.grid import chash, ring
 from hrctl.logic.grid.selection import Spec, is_open, select
 
 STRATEGIES: Final = (
@@ -30,7 +30,10 @@ class Balance(NamedTuple):
 
 
 def balance(
-    nodes: Mapping[str, Spec], grid: Mapping[str, object], key: str | None = None
+    nodes: Mapping[str, Spec],
+    grid: Mapping[str, object],
+    key: str | None = None,
+    proxy: str = "envoy",
 ) -> Balance:
     """What a grid destination does with requests.
 
@@ -38,12 +41,13 @@ def balance(
         nodes: specs of all nodes by the address of the resource.
         grid: the `grid` block of a destination.
         key: the value that CONSISTENT_HASH looks at.
+        proxy: whose ring it is, ``envoy`` or ``haproxy``.
     """
     strategy = str(grid.get("balance") or "ROUND_ROBIN")
     open_ = [one for one in select(nodes, grid) if is_open(nodes[one])]
     weights = {one: max(1, int(nodes[one].get("weight", 1))) for one in open_}
     if strategy == "CONSISTENT_HASH":
-        return _hashed(nodes, ordered(nodes, open_), weights, key)
+        return _hashed(nodes, ordered(nodes, open_), weights, key, proxy)
     if strategy != "WEIGHTED":
         weights = dict.fromkeys(open_, 1)
     total = sum(weights.values())
@@ -63,10 +67,20 @@ def ordered(nodes: Mapping[str, Spec], chosen: list[str]) -> list[str]:
 
 
 def _hashed(
-    nodes: Mapping[str, Spec], chosen: list[str], weights: Mapping[str, int], key: str | None
+    nodes: Mapping[str, Spec],
+    chosen: list[str],
+    weights: Mapping[str, int],
+    key: str | None,
+    proxy: str,
 ) -> Balance:
     by_place = {place_of(nodes[one]): one for one in chosen}
-    made = ring.build({place: weights[one] for place, one in by_place.items()})
+    if proxy == "haproxy":
+        by_place = {place.replace("[", "").replace("]", ""): one for place, one in by_place.items()}
+        made: chash.Ring | ring.Ring = chash.build(
+            {place: weights[one] for place, one in by_place.items()}
+        )
+    else:
+        made = ring.build({place: weights[one] for place, one in by_place.items()})
     shares = {by_place[place]: share for place, share in made.shares().items()}
     found = by_place[made.choose(key)] if key is not None and by_place else None
     return Balance("CONSISTENT_HASH", shares, found)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.logic.grid.selection import Nodes
+from hrctl.logic.mesh import haproxy
 from hrctl.logic.mesh.overlap import Overlap, overlaps
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
@@ -19,7 +20,10 @@ _UNSERVED: Final = "local"  # the embedded registry, where a route takes no requ
 
 
 def check(
-    tree: Tree, fresh: frozenset[str], listens: Mapping[str, str | None]
+    tree: Tree,
+    fresh: frozenset[str],
+    listens: Mapping[str, str | None],
+    types: Mapping[str, str],
 ) -> Iterator[Finding]:
     """Findings over all routes of a tree.
 
@@ -28,12 +32,15 @@ def check(
         fresh: paths of registries that were not taken from the cache: services are looked at where
             they, or the routes that lead to them, may have changed.
         listens: driver instance -> where routes listen that do not say so.
+        types: driver instance -> its type.
     """
     routes: list[tuple[Record, int, dict[str, Any]]] = []
     nodes: dict[str, dict[Address, Mapping[str, Any]]] = {}
     for record in tree.records:
         for index, held in record.mesh.items():
             address = Address(record.addresses[index])
+            if record.path in fresh and types.get(record.drivers[index]) == "haproxy":
+                yield from _impossible(tree, record, index)
             if address.kind == "Node":
                 nodes.setdefault(record.drivers[index], {})[address] = held
             elif record.drivers[index] != _UNSERVED:
@@ -111,6 +118,24 @@ def _empty_grids(
                 severity=Severity.WARNING,
                 address=record.addresses[index],
             )
+
+
+def _impossible(tree: Tree, record: Record, index: int) -> Iterator[Finding]:
+    address = Address(record.addresses[index])
+    found = haproxy.refusals(address.kind, merged_spec(tree, address))
+    if found:
+        place = record.places(index)[0]
+        yield Finding(
+            place,
+            f"/spec{found[0].pointer}",
+            "HR212",
+            haproxy.summary(address, found),
+            hint=haproxy.HINT,
+            note=haproxy.reasons(found),
+            at_key=True,
+            address=address,
+            related=tuple((one.name, place, f"/spec{one.pointer}") for one in found[1:]),
+        )
 
 
 def _portless(tree: Tree, record: Record, index: int, fresh: frozenset[str]) -> Iterator[Finding]:

@@ -36,8 +36,13 @@ class Refusal(NamedTuple):
     pointer: str  # below the spec: /retry/budget
     why: str
 
+    @property
+    def name(self) -> str:
+        """The field as people write it."""
+        return self.pointer[1:].replace("/", ".")
+
     def __str__(self) -> str:
-        return f"{self.pointer[1:].replace('/', '.')}: {self.why}"
+        return f"{self.name}: {self.why}"
 
 
 def refusals(kind: str, spec: Spec) -> list[Refusal]:
@@ -50,7 +55,7 @@ def refusals(kind: str, spec: Spec) -> list[Refusal]:
 
 
 def _health_check(spec: Spec) -> Iterator[Refusal]:
-    check = spec.get("healthCheck") or {}
+    check = _map(spec, "healthCheck")
     if check.get("command") is not None:
         yield Refusal(
             "/healthCheck/command", "HAProxy asks for a page or connects, it runs nothing"
@@ -78,15 +83,15 @@ def _is_ip(host: str) -> bool:
 
 
 def _retry(spec: Spec) -> Iterator[Refusal]:
-    retry = spec.get("retry") or {}
-    for index, one in enumerate(retry.get("on") or ()):
+    retry = _map(spec, "retry")
+    for index, one in enumerate(_list(retry, "on")):
         if one not in RETRIES:
             yield Refusal(f"/retry/on/{index}", f"HAProxy cannot try again on '{one}'")
-    for index, status in enumerate(retry.get("statusCodes") or ()):
+    for index, status in enumerate(_list(retry, "statusCodes")):
         if status not in STATUSES:
             known = ", ".join(map(str, STATUSES))
             yield Refusal(f"/retry/statusCodes/{index}", f"{status} is none of {known}")
-    backoff = {**_BACKOFF, **(retry.get("backoff") or {})}
+    backoff = {**_BACKOFF, **_map(retry, "backoff")}
     if backoff != _BACKOFF:
         yield Refusal("/retry/backoff", "HAProxy tries another host at once")
     if retry.get("budget"):
@@ -96,7 +101,7 @@ def _retry(spec: Spec) -> Iterator[Refusal]:
 
 
 def _circuit_breaker(spec: Spec) -> Iterator[Refusal]:
-    breaker = spec.get("circuitBreaker") or {}
+    breaker = _map(spec, "circuitBreaker")
     if breaker.get("halfOpenRequests", 1) != 1:
         yield Refusal(
             "/circuitBreaker/halfOpenRequests", "a host that comes back gets its full share"
@@ -108,20 +113,21 @@ def _circuit_breaker(spec: Spec) -> Iterator[Refusal]:
 
 
 def _requests(spec: Spec) -> Iterator[Refusal]:
-    for index, match in enumerate(spec.get("match") or ()):
-        for name in match.get("headers") or {}:
+    for index, match in enumerate(_list(spec, "match")):
+        for name in _map(match, "headers"):
             if not _HEADER.fullmatch(name):
                 yield Refusal(f"/match/{index}/headers/{name}", _HEADERS)
-    for index, one in enumerate(spec.get("destinations") or ()):
-        name = (one.get("grid") or {}).get("hashHeader")
-        if name is not None and not _HEADER.fullmatch(name):
+    for index, one in enumerate(_list(spec, "destinations")):
+        header = _map(one, "grid").get("hashHeader")
+        if isinstance(header, str) and not _HEADER.fullmatch(header):
             yield Refusal(f"/destinations/{index}/grid/hashHeader", _HEADERS)
 
 
 def _split(spec: Spec) -> Iterator[Refusal]:
-    split = spec.get("trafficSplit") or {}
-    for index, rule in enumerate(split.get("rules") or ()):
-        if split.get("mode") == "HEADER" and not _HEADER.fullmatch(str(rule.get("name"))):
+    split = _map(spec, "trafficSplit")
+    for index, rule in enumerate(_list(split, "rules")):
+        name = str(rule.get("name")) if isinstance(rule, Mapping) else ""
+        if split.get("mode") == "HEADER" and not _HEADER.fullmatch(name):
             yield Refusal(f"/trafficSplit/rules/{index}/name", _HEADERS)
 
 
@@ -130,6 +136,17 @@ def _unprintable(spec: Spec) -> Iterator[Refusal]:
         for pointer, text in _texts(f"/{field}", spec.get(field)):
             if not text.isprintable():
                 yield Refusal(pointer, "a line of HAProxy's configuration cannot hold such signs")
+
+
+def _map(held: Any, name: str) -> Mapping[str, Any]:
+    """A field that is a map; what is none is somebody else's finding."""
+    found = held.get(name) if isinstance(held, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(held: Mapping[str, Any], name: str) -> list[Any]:
+    found = held.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _texts(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -143,17 +160,24 @@ def _texts(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(f"{pointer}/{index}", item)
 
 
+HINT: Final = "leave it out, or bind the kind to a driver that can, such as envoy"
+
+
 def refused(address: Address, spec: Spec) -> Diagnostic | None:
     """HR212 that names every such field of a resource; None where there is none."""
     found = refusals(address.kind, spec)
     if not found:
         return None
-    return Diagnostic("HR212", summary(address, found), address=address, hint=HINT)
-
-
-HINT: Final = "leave it out, or bind the kind to a driver that can, such as envoy"
+    return Diagnostic(
+        "HR212", summary(address, found), address=address, hint=HINT, note=reasons(found)
+    )
 
 
 def summary(address: str, found: Sequence[Refusal]) -> str:
-    """What all of it is, in one line."""
-    return f"{address}: HAProxy cannot have " + "; ".join(map(str, found))
+    """What is asked for and cannot be had, by name."""
+    return f"{address}: HAProxy cannot do {', '.join(one.name for one in found)}"
+
+
+def reasons(found: Sequence[Refusal]) -> str:
+    """Why, each by name."""
+    return "; ".join(map(str, found))

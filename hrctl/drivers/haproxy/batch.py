@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Secrets
-from hrctl.drivers.haproxy import draining, process, swap
-from hrctl.drivers.haproxy.configuration import Configuration, configuration
+from hrctl.drivers.haproxy import draining, keeping, process, swap
+from hrctl.drivers.haproxy.configuration import configuration
 from hrctl.drivers.haproxy.place import cannot_write
 from hrctl.drivers.local_store import Write, Written
 from hrctl.drivers.mesh.batch import MeshBatch
@@ -29,6 +29,7 @@ class Batch(MeshBatch):
 
     refusal: ClassVar[str] = "HR233"
     _listeners: Listeners
+    _before: keeping.Target
 
     def __init__(self, driver: HaproxyDriver, secrets: Secrets) -> None:
         super().__init__(driver, secrets)
@@ -59,34 +60,55 @@ class Batch(MeshBatch):
     def _cannot_write(self, error: OSError) -> HrctlError:
         return cannot_write(error)
 
-    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:  # noqa: ARG002
-        self._made(wanted)
+    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+        self._target(wanted, changed)
 
-    def _made(self, wanted: Mapping[Address, Body]) -> Configuration:
-        new = configuration(wanted, self._place.settings)
-        if new.files != self._place.present():
-            reason = process.check(new, self._place)
-            if reason is not None:
-                raise HrctlError.of(
-                    "HR233",
-                    f"HAProxy refuses the configuration: {reason}",
-                    hint="nothing was changed; mend the route that it names",
-                )
-        return new
-
-    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:  # noqa: ARG002
-        new = self._made(wanted)
+    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+        place, runtime = self._place, self._driver.runtime
+        to = self._target(wanted, changed)
+        self._before = self._there()
         try:
-            swap.carry(self._place, self._driver.runtime, new)
-            self._place.note(new)
+            swap.carry(place, runtime, to)
+            place.note(to.made)
         except (HrctlError, OSError):
             self._take_back()  # also where a worker has started in the meantime, with the new files
             raise
 
     def _take_back(self) -> None:
-        old = configuration(self._bodies, self._place.settings)
-        swap.carry(self._place, self._driver.runtime, old)
-        self._place.note(old)
+        swap.carry(self._place, self._driver.runtime, self._before)
+        self._place.note(self._before.made)
+
+    def _there(self) -> keeping.Target:
+        """What is there now, edits and all."""
+        made = configuration(self._bodies, self._place.settings)
+        names = [one.name for one in made.backends]
+        live = self._driver.runtime.state(names, self._place.settings.table)
+        return keeping.Target(made, self._place.present(), live)
+
+    def _target(
+        self, wanted: Mapping[Address, Body], changed: Collection[Address]
+    ) -> keeping.Target:
+        """Where HAProxy is to be brought, checked.
+
+        Raises:
+            HrctlError: HR233, where HAProxy refuses it; HR217, where it does so only because of
+                what somebody did by hand, or that cannot be kept.
+        """
+        there = self._there()
+        new = configuration(wanted, self._place.settings)
+        to = keeping.target(there, new, changed)
+        if to.files == there.files:
+            return to
+        reason = process.check(to.files, self._place)
+        if reason is None:
+            return to
+        if to.kept and process.check(new.files, self._place) is None:
+            raise keeping.refused(to.kept)
+        raise HrctlError.of(
+            "HR233",
+            f"HAProxy refuses the configuration: {reason}",
+            hint="nothing was changed; mend the route that it names",
+        )
 
     def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
         """All that is noted follows from the bodies."""

@@ -54,22 +54,18 @@ class Configuration:
     frontends: tuple[tuple[str, ...], ...]
     backends: tuple[Backend, ...]
     cuts: Mapping[str, str]
-    listens: frozenset[str]
+    listens: Mapping[str, frozenset[Address]]  # where requests come in -> the routes there
+    owners: frozenset[Address]  # all that it was made of
 
     @cached_property
     def text(self) -> str:
         """The file."""
-        return self.at(self.settings.table)
-
-    def at(self, table: str) -> str:
-        """The file, with the table of splits elsewhere."""
         parts = [[_HEAD], *self._global(), defaults()]
         if any_named(self.backends):
             parts.append([f"resolvers {RESOLVERS}", "    parse-resolv-conf"])
         parts += [list(one) for one in self.frontends]
         parts += [one.text() for one in self.backends]
-        text = "\n\n".join("\n".join(part) for part in parts) + "\n"
-        return text.replace(f"map_str({self.settings.table})", f"map_str({table})")
+        return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
     def _global(self) -> list[list[str]]:
         if self.settings.socket is None:
@@ -89,6 +85,16 @@ class Configuration:
         """Name -> what it holds."""
         config, table = self.settings.names
         return {config: self.text.encode(), table: self.map.encode()}
+
+    @cached_property
+    def server_owners(self) -> dict[str, str]:
+        """backend/server -> the node that it was made for, of those of a grid."""
+        return {
+            f"{backend.name}/{one.name}": str(one.node)
+            for backend in self.backends
+            for one in backend.servers
+            if one.node is not None
+        }
 
     @cached_property
     def state(self) -> State:
@@ -130,5 +136,6 @@ def configuration(bodies: Mapping[Address, Body], settings: Settings) -> Configu
         tuple(tuple(one.lines) for one in fronts),
         tuple(made),
         {key: cut for one in fronts for key, cut in one.cuts.items()},
-        frozenset(by_listen),
+        {listen: frozenset(map(Address, some)) for listen, some in by_listen.items()},
+        frozenset(bodies),
     )

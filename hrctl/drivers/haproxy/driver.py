@@ -81,7 +81,7 @@ class HaproxyDriver(StoredMesh["Altered"]):
         from hrctl.drivers.haproxy.configuration import configuration
 
         made = configuration(bodies, self.place.settings)
-        if made.files != self.place.present():
+        if made.files != self.place.present() or not self.place.applied().get("loaded"):
             return False
         self.place.note(made)
         return True

@@ -153,7 +153,7 @@ class Place:
         """What `note` wrote; empty where nothing was applied.
 
         `files` has the digest of each as we wrote it, `state` that of what is to run, `backends`
-        their names, `listens` where requests come in.
+        their names, `listens` where requests come in; `loaded` whether HAProxy runs the files.
         """
         try:
             found = json.loads((self.home / _APPLIED).read_bytes())
@@ -162,13 +162,22 @@ class Place:
         return found if isinstance(found, dict) else {}
 
     def note(self, made: Configuration) -> None:
-        """Note what was written."""
-        held = {
-            "files": digests(made.files),
-            "state": digest_of(made.state),
-            "backends": [one.name for one in made.backends],
-            "listens": sorted(made.listens),
-        }
+        """Note what was written, and that it is loaded."""
+        self._note(
+            {
+                "files": digests(made.files),
+                "state": digest_of(made.state),
+                "backends": [one.name for one in made.backends],
+                "listens": sorted(made.listens),
+                "loaded": True,
+            }
+        )
+
+    def loads(self, loaded: bool) -> None:  # noqa: FBT001 - it is what is noted
+        """Note whether HAProxy runs the files that are there."""
+        self._note({**self.applied(), "loaded": loaded})
+
+    def _note(self, held: Mapping[str, Json]) -> None:
         temporary = _beside(self.home / _APPLIED)
         try:
             temporary.write_bytes(json.dumps(held).encode())

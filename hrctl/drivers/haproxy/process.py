@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.haproxy.configuration import Configuration
+from hrctl.drivers.haproxy.configuration import Files
 from hrctl.drivers.haproxy.place import Place
 from hrctl.drivers.haproxy.runtime import Runtime
 from hrctl.drivers.mesh import embedded
@@ -46,22 +46,23 @@ def binary() -> str:
     return found
 
 
-def check(made: Configuration, place: Place) -> str | None:
+def check(files: Files, place: Place) -> str | None:
     """What HAProxy finds wrong with a configuration; None where nothing is.
 
     Raises:
         HrctlError: HR082, where the program is not there.
     """
-    program = binary()
+    program, table = binary(), place.settings.table
     with tempfile.TemporaryDirectory(prefix="hrctl-haproxy-") as folder:
-        config, table = (Path(folder, name) for name in made.settings.names)
-        own = made.settings.table
-        text = made.at(own if own == table.name else str(table))
-        config.write_text(text, "utf-8")
-        table.write_text(made.map, "utf-8")
-        files = [word for one in (*place.others, config) for word in ("-f", str(one))]
+        config, splits = (Path(folder, name) for name in place.settings.names)
+        text = files[config.name].decode("utf-8", "surrogateescape")
+        if table != splits.name:
+            text = text.replace(f"map_str({table})", f"map_str({splits})")
+        config.write_text(text, "utf-8", "surrogateescape")
+        splits.write_bytes(files[splits.name])
+        named = [word for one in (*place.others, config) for word in ("-f", str(one))]
         done = subprocess.run(  # noqa: S603 - our own arguments
-            [program, "-c", *files], cwd=folder, capture_output=True, text=True, check=False
+            [program, "-c", *named], cwd=folder, capture_output=True, text=True, check=False
         )
     if done.returncode == 0:
         return None

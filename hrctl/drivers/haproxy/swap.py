@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -20,8 +20,9 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy import process
 from hrctl.drivers.haproxy.backends import Server
 from hrctl.drivers.haproxy.configuration import Configuration, Files, State
-from hrctl.drivers.haproxy.place import Place, digests
-from hrctl.drivers.haproxy.runtime import RefusedError, Runtime
+from hrctl.drivers.haproxy.keeping import Target, refused
+from hrctl.drivers.haproxy.place import Place
+from hrctl.drivers.haproxy.runtime import MAINTENANCE, RefusedError, Runtime
 from hrctl.drivers.mesh.names import is_ip
 from hrctl.model.values import Json
 
@@ -30,36 +31,52 @@ _CHANGEABLE: Final = re.compile(r"\b(weight|maxconn) (\d+) ?")
 _EMPTYING: Final = 2.0  # how long a server that goes may still have idle connections
 
 
-def carry(place: Place, runtime: Runtime, new: Configuration) -> None:
-    """Bring HAProxy to a configuration.
+def carry(place: Place, runtime: Runtime, to: Target) -> None:
+    """Bring HAProxy to where it is to be.
 
     Raises:
-        HrctlError: HR233, where HAProxy does not take it; HR080, where it goes away. All is as
-            before then.
+        HrctlError: HR233, where HAProxy does not take it; HR217, where what somebody did at the
+            socket would be lost; HR080, where HAProxy goes away. All is as before then.
         OSError: where a file cannot be written; nothing was changed.
     """
-    old = place.present()
+    old, new = place.present(), to.made
     noted = place.applied()
-    known = digests(old) == noted.get("files")
     names = {str(one) for one in noted.get("backends", ())} | {one.name for one in new.backends}
     before = runtime.state(names, new.settings.table)
-    if old == new.files and before == new.state:
+    if old == to.files and before == to.state and noted.get("loaded"):
         return
+    config = new.settings.names[0]
+    files = [_parted(one.get(config, b"").decode("utf-8", "replace")) for one in (old, to.files)]
     try:
-        place.put(new.files)
-        if not (known and is_dynamic(old, new) and _told(runtime, before, old, new)):
+        place.loads(False)
+        place.put(to.files)
+        if not (
+            noted.get("loaded")
+            and is_dynamic(files[0], files[1], new)
+            and _told(runtime, before, files, to)
+        ):
+            if to.strangers:
+                raise refused(to.kept)
             process.reload(place, runtime)
-        _require(runtime, names, new)
+            loaded = runtime.state(names, new.settings.table)
+            if loaded != to.state and not _told(runtime, loaded, [files[1], files[1]], to):
+                raise refused(to.kept)
+        _require(runtime, names, to)
+        place.loads(True)
     except (HrctlError, OSError):
-        _undo(place, runtime, old)
+        if place.present() == old:
+            place.loads(bool(noted.get("loaded")))
+        elif _undone(place, runtime, old):
+            place.loads(True)
         raise
 
 
-def is_dynamic(old: Files, new: Configuration) -> bool:
-    """Whether only servers, weights and cuts differ from the files."""
-    config = new.settings.names[0]
-    was, were = _parted(old.get(config, b"").decode("utf-8", "replace"))
-    will, then = _parted(new.text)
+Parted = tuple[list[str], dict[str, tuple[str, str]]]
+
+
+def is_dynamic(old: Parted, wanted: Parted, new: Configuration) -> bool:
+    """Whether only servers, weights and cuts differ between two files."""
+    (was, were), (will, then) = old, wanted
     same = all(were[name][0] == options for name, (options, _) in then.items() if name in were)
     added = then.keys() - were.keys()
     numbers = all(
@@ -71,7 +88,7 @@ def is_dynamic(old: Files, new: Configuration) -> bool:
     return was == will and same and numbers
 
 
-def _parted(text: str) -> tuple[list[str], dict[str, tuple[str, str]]]:
+def _parted(text: str) -> Parted:
     """Lines that need a reload; and each server's options, and its limit of connections."""
     fixed, servers, section = [], {}, ""
     for line in text.splitlines():
@@ -87,25 +104,30 @@ def _parted(text: str) -> tuple[list[str], dict[str, tuple[str, str]]]:
     return fixed, servers
 
 
-def _told(runtime: Runtime, live: State, old: Files, new: Configuration) -> bool:
+def _told(runtime: Runtime, live: State, files: Sequence[Parted], to: Target) -> bool:
     """Tell the socket; False where it refuses, so that a reload has to do."""
-    config = new.settings.names[0]
-    _, were = _parted(old.get(config, b"").decode("utf-8", "replace"))
-    wanted = {
-        f"{backend.name}/{one.name}": one for backend in new.backends for one in backend.servers
-    }
-    present = live["servers"]
+    servers = {f"{one.name}/{host.name}": host for one in to.made.backends for host in one.servers}
+    present, wanted = live["servers"], to.state["servers"]
     gone = [name for name in present if name not in wanted]
+    if any(name not in servers for name in wanted.keys() - present.keys()):
+        return False
     try:
         runtime.tell(
-            [line for name in wanted.keys() - present.keys() for line in added(name, wanted[name])]
+            [line for name in wanted.keys() - present.keys() for line in added(name, servers[name])]
         )
-        limits = {name: limit for name, (_, limit) in were.items()}
-        runtime.tell(changed(present, wanted, limits))
+        runtime.tell(changed(present, wanted))
         runtime.tell(
             [
-                f"set map {new.settings.table} {key} {cut}"
-                for key, cut in new.cuts.items()
+                f"set maxconn server {name} {limit}"
+                for name, (_, limit) in files[1][1].items()
+                if name in present and name in wanted
+                if files[0][1].get(name, ("", limit))[1] != limit
+            ]
+        )
+        runtime.tell(
+            [
+                f"set map {to.made.settings.table} {key} {cut}"
+                for key, cut in to.state["cuts"].items()
                 if live["cuts"].get(key) != cut
             ]
         )
@@ -125,23 +147,21 @@ def added(name: str, server: Server) -> list[str]:
     return made
 
 
-def changed(
-    present: Mapping[str, Json], wanted: Mapping[str, Server], limits: Mapping[str, str]
-) -> list[str]:
+def changed(present: Mapping[str, Json], wanted: Mapping[str, Json]) -> list[str]:
     """The commands for servers that stay."""
     made = []
-    for name, server in wanted.items():
+    for name, (place, heavy, state) in wanted.items():
         if name not in present:
             continue
         address, weight, forced = present[name]
-        if address != server.address:
-            made.append(f"set server {name} addr {server.host} port {server.port}")
-        if weight != server.weight:
-            made.append(f"set server {name} weight {server.weight}")
-        if forced:
-            made.append(f"set server {name} state ready")
-        if limits.get(name, "0") != str(server.maxconn or 0):
-            made.append(f"set maxconn server {name} {server.maxconn or 0}")
+        if address != place:
+            host, _, port = place.rpartition(":")
+            made.append(f"set server {name} addr {host.strip('[]')} port {port}")
+        if weight != heavy:
+            made.append(f"set server {name} weight {heavy}")
+        if forced != state:
+            how = "maint" if state & MAINTENANCE else "drain" if state else "ready"
+            made.append(f"set server {name} state {how}")
     return made
 
 
@@ -157,14 +177,14 @@ def _delete(runtime: Runtime, name: str) -> None:
         time.sleep(0.05)
 
 
-def _require(runtime: Runtime, names: set[str], new: Configuration) -> None:
-    live = runtime.state(names, new.settings.table)
-    if live != new.state:
+def _require(runtime: Runtime, names: set[str], to: Target) -> None:
+    live = runtime.state(names, to.made.settings.table)
+    if live != to.state:
         differing = sorted(
             str(key)
             for part in ("servers", "cuts")
-            for key in live[part].keys() | new.state[part].keys()
-            if live[part].get(key) != new.state[part].get(key)
+            for key in live[part].keys() | to.state[part].keys()
+            if live[part].get(key) != to.state[part].get(key)
         )
         raise HrctlError.of(
             "HR233",
@@ -173,10 +193,13 @@ def _require(runtime: Runtime, names: set[str], new: Configuration) -> None:
         )
 
 
-def _undo(place: Place, runtime: Runtime, old: Files) -> None:
-    """Put the files back, and have them loaded; one that is gone loads them when it is back."""
-    if place.present() == old:
-        return  # they could not be written
-    with suppress(HrctlError):  # the first error is the one to tell
+def _undone(place: Place, runtime: Runtime, old: Files) -> bool:
+    """Put the files back, and have them loaded; one that is gone loads them when it is back.
+
+    Whether that went well: the first error is the one to tell.
+    """
+    with suppress(HrctlError):
         place.put(old)
         process.load_again(place, runtime)
+        return True
+    return False

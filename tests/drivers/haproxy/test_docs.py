@@ -93,6 +93,6 @@ def test_what_is_not_called_refused_is_taken(mesh: Mesh) -> None:
         }
     )
     health = mesh.driver.health([Address("acme:Route/http")])
-    told = ", 1 of 1 hosts well, circuit CLOSED"
-    assert [one.detail for one in health] == [f"a{told}", f"b{told}"]
+    told = [(one.destination, one.status, one.circuit) for one in health]
+    assert told == [("a", "HEALTHY", "CLOSED"), ("b", "HEALTHY", "CLOSED")]
     assert mesh.get("/HTTP/x", host="http.example").body in {"v1", "v2"}

@@ -63,7 +63,7 @@ def problems(
         smaller = value
         for line in lines:
             smaller = _without(smaller, _done_with(line))
-        if smaller == value:
+        if smaller is value or smaller == value:  # a NaN is not equal to itself
             break
         value, partial = smaller, True
         try:

@@ -229,6 +229,11 @@ def test_a_typo_gets_the_nearest_word(data: st.DataObject) -> None:
     assert found[0].note == f"one of {', '.join(words)}"
 
 
+@pytest.mark.parametrize("spec", [float("nan"), [float("nan")], {"type": float("nan")}])
+def test_what_is_not_equal_to_itself_is_judged_once(spec: Any) -> None:
+    assert check_spec("Service", spec)
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(KINDS),

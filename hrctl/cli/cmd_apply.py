@@ -121,7 +121,19 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
                 limits=given.limits(session.project.safety),
             ),
         )
-        return carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
+        code = carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
+        if code == Exit.DONE:
+            _stop_empty(session, plan)
+        return code
+
+
+def _stop_empty(session: Session, plan: Plan) -> None:
+    """Servers of hrctl's own that hold nothing any more have nothing left to do."""
+    from hrctl.drivers.api import Embedded
+
+    for driver in session.drivers({change.driver for change in plan.changes}).values():
+        if isinstance(driver, Embedded) and not any(True for _ in driver.scan()):
+            driver.down()
 
 
 @dataclass(frozen=True, slots=True)

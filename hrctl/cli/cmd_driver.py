@@ -6,12 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
+from hrctl.cli import options as given
 from hrctl.cli.app import Group, console_of
 from hrctl.cli.complete import KINDS
+from hrctl.cli.confirm import confirm
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.text import count
 from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.drivers.api import Embedded
 
 
 def list_(ctx: typer.Context) -> int:
@@ -94,14 +98,7 @@ def check(
     problems: list[Diagnostic] = []
     with Session(console) as session:
         known = {name: one.type for name, one in session.project.drivers.items()}
-        for name in names or known:
-            if name not in known:
-                have = ", ".join(known)
-                raise HrctlError(
-                    Diagnostic(
-                        "HR153", f"no instance '{name}' is configured", note=f"there are {have}"
-                    )
-                )
+        for name in _named(session, names):
             try:
                 seen = _look(session, name, known[name])
             except HrctlError as error:
@@ -123,6 +120,22 @@ def check(
     return Exit.DONE
 
 
+def _named(session: Session, names: list[str] | None) -> list[str]:
+    """These instances, or all.
+
+    Raises:
+        HrctlError: HR153 for one that is not configured.
+    """
+    known = list(session.project.drivers)
+    for name in names or ():
+        if name not in known:
+            have = ", ".join(known)
+            raise HrctlError(
+                Diagnostic("HR153", f"no instance '{name}' is configured", note=f"there are {have}")
+            )
+    return names or known
+
+
 def _look(session: Session, name: str, type_: str) -> dict[str, Any]:
     """Connect to an instance and count.
 
@@ -140,12 +153,49 @@ def _look(session: Session, name: str, type_: str) -> dict[str, Any]:
     return {"ok": True, "live": len(stamps), "ours": ours}
 
 
+def stop(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INSTANCE]...", help="Default: all.", show_default=False),
+    ] = None,
+    *,
+    yes: given.Yes = False,
+) -> int:
+    """Stop the servers that hrctl runs itself, with all that they serve.
+
+    What was applied is kept: the next plan shows it as lost, and an apply brings it back. Servers
+    that are not hrctl's own are left alone. `hrctl destroy` stops its servers by itself.
+
+    Examples:
+      hrctl driver stop edge
+      hrctl driver stop --yes
+    """
+    console = console_of(ctx)
+    with Session(console) as session:
+        drivers = session.drivers(_named(session, names))
+        own = {name: one for name, one in drivers.items() if isinstance(one, Embedded)}
+        live = {name: sum(1 for _ in one.scan()) for name, one in drivers.items() if name in own}
+        running = [
+            f"{name} ({count(number, 'resource')})" for name, number in live.items() if number
+        ]
+        if running:
+            confirm(console, f"Stop {' and '.join(running)}?", yes=yes)
+        stopped = [name for name, one in own.items() if one.down()]
+    if console.json_output:
+        console.json({"stopped": stopped})
+    else:
+        console.data(f"Stopped {' and '.join(stopped)}." if stopped else "Nothing of hrctl's runs.")
+    return Exit.DONE
+
+
 DRIVER = Group(
     """Look at the drivers, and whether the live systems behind them answer.
 
     Examples:
       hrctl driver list
       hrctl driver check
+      hrctl driver stop
     """,
-    {"list": list_, "check": check},
+    {"list": list_, "check": check, "stop": stop},
 )

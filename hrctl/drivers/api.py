@@ -281,6 +281,18 @@ class Unmarked(Protocol):
 
 
 @runtime_checkable
+class Embedded(Protocol):
+    """A driver that may run a server of its own."""
+
+    def down(self) -> bool:
+        """Stop it with all that it serves; whether there was one.
+
+        What was applied is kept beside it: the next plan wants it back.
+        """
+        ...
+
+
+@runtime_checkable
 class Importer(Protocol):
     """A driver that can describe what is live as manifests."""
 

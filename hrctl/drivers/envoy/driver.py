@@ -210,7 +210,10 @@ class EnvoyDriver:
             return False
         from hrctl.drivers.envoy.process import stop
 
-        return stop(self.place)
+        try:
+            return stop(self.place, self.admin)
+        finally:
+            self.admin.close()
 
     # -- verbs -----------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ FLAGS: Final = (
 )
 _EVENTS_AT_ONCE: Final = ("--file-flush-interval-msec", "200")  # by default every 10 s
 _PATIENCE: Final = 20.0
+_LAST: Final = 5.0  # for requests that run when it is stopped
 _RESTART: Final = 10.0  # a restart of the embedded one takes a fraction of it
 
 
@@ -88,9 +89,24 @@ def _embedded(place: Place) -> Folders:
     return place.folders
 
 
-def stop(place: Place) -> bool:
-    """Stop the embedded Envoy and its supervisord; whether there was one."""
+def stop(place: Place, admin: Admin) -> bool:
+    """Stop the embedded Envoy and its supervisord; whether there was one.
+
+    Requests that run have a moment to end.
+    """
+    deadline = time.monotonic() + _LAST
+    while time.monotonic() < deadline and _requests(admin):
+        time.sleep(0.05)
     return embedded.stop(_embedded(place))
+
+
+def _requests(admin: Admin) -> int:
+    """How many run, but for our own; none where nobody answers."""
+    try:
+        found = admin.stats(r"^http\..*\.downstream_rq_active$", "Gauges")
+    except HrctlError:
+        return 0
+    return sum(number for name, number in found.items() if not name.startswith("http.admin."))
 
 
 def _wait_until_ready(admin: Admin, patience: float) -> bool:

@@ -125,9 +125,10 @@ def _steps(
     yield {**step, **{path: data for path, data in joined.items() if data != old.get(path)}}
     routes = {path: new[path] for path in changed if path.startswith("rds/") and path in new}
     left = {path: routes.pop(path) for path in list(routes) if routes[path] == vacant(path)}
-    yield {path: data for path, data in routes.items() if path in old}
-    # those of new listeners are subscribed to, and waited for, together with the listener
-    fresh = {path: data for path, data in routes.items() if path not in old}
+    # those of new listeners are subscribed to, and waited for, together with the listener; one that
+    # comes back has its file, and a subscription for as long as it drains
+    fresh = {path: routes[path] for path in routes if old.get(path) in {None, vacant(path)}}
+    yield {path: data for path, data in routes.items() if path not in fresh}
     if new[LDS] != old.get(LDS) or fresh:
         yield {**fresh, LDS: new[LDS]}
     yield {path: new[path] for path, data in joined.items() if data != new[path]}

@@ -90,6 +90,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "state unlock": [[]],
     "driver list": [[]],
     "driver check": [[]],
+    "driver stop": [["--yes"]],
 }
 
 NOT_RUN: dict[str, str] = {

@@ -248,6 +248,15 @@ def _pid(mesh: Mesh) -> int:
     return int(info["pid"])
 
 
+def test_a_listener_comes_back_after_envoy_was_started_anew(mesh: Mesh) -> None:
+    """The file of its routes is there, but nothing is subscribed to it."""
+    mesh.route(destinations=[mesh.to("v1")])
+    mesh.put({WEB: None})
+    assert mesh.driver.down()
+    mesh.route(destinations=[mesh.to("v2")])
+    assert mesh.get("/").body == "v2"
+
+
 def test_a_stopped_envoy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> None:
     mesh.route(destinations=[mesh.to("v1")])
     mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.address import Address
+from hrctl.model.tree import Tree
 from hrctl.model.values import Json, is_reference
 
 
-def value_of(session: Session, source: Mapping[str, Json]) -> str:
+def value_of(
+    source: Mapping[str, Json],
+    tree: Callable[[], Tree],
+    decrypt: Callable[[Mapping[str, Json]], str],
+) -> str:
     """What a reference in a driver's block refers to.
 
     It is ``{"env": NAME}``, or ``{"config": ADDRESS, "key": KEY}`` of a Config that is declared
     here, whose entry is such a variable or an encrypted value.
 
+    Args:
+        source: the reference.
+        tree: what is declared, asked for where it is needed.
+        decrypt: opens an encrypted value.
+
     Raises:
-        HrctlError: HR086, where there is no such value; those of `Session.decrypt`.
+        HrctlError: HR086, where there is no such value; those of `tree` and `decrypt`.
     """
     if source.get("config"):
-        source = _entry(session, str(source["config"]), str(source["key"]))
+        source = _entry(tree(), str(source["config"]), str(source["key"]))
     if "age" in source:
-        return session.decrypt(source)
+        return decrypt(source)
     name = str(source["env"])
     value = os.environ.get(name)
     if not value:
@@ -31,8 +40,7 @@ def value_of(session: Session, source: Mapping[str, Json]) -> str:
     return value
 
 
-def _entry(session: Session, config: str, key: str) -> Mapping[str, Json]:
-    tree = session.tree()
+def _entry(tree: Tree, config: str, key: str) -> Mapping[str, Json]:
     address = Address(config)
     if address not in tree.rows:
         raise HrctlError(Diagnostic("HR086", f"{config} is not declared, whose {key} is needed"))

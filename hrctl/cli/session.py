@@ -191,7 +191,7 @@ class Session:
     def _secret(self, source: Mapping[str, Json]) -> str:
         from hrctl.cli.instance_secrets import value_of
 
-        return value_of(self, source)
+        return value_of(source, self.tree, self.decrypt)
 
     def _committed(self, address: Address) -> datetime | None:
         return self.schedules().start(address)

@@ -106,6 +106,14 @@ class HrctlError(Exception):
         return cls(Diagnostic(code, summary, span=span, hint=hint))
 
 
+class FieldError(HrctlError):
+    """A driver has no way to do what a field of a body says; `field` is its JSON Pointer."""
+
+    def __init__(self, diagnostic: Diagnostic, field: str) -> None:
+        super().__init__(diagnostic)
+        self.field = field
+
+
 class LockedError(HrctlError):
     """Another run holds a lease on the subtree."""
 

@@ -34,7 +34,7 @@ class Record:
     resource names: ``[pointer, kind, name or address, output or None]``. `handed` are the
     templates and patches for the registries below; `registry` is its own document.
     `secrets` are the encrypted values in the documents that lie in this registry. `mesh` holds
-    what routes and nodes are compared by.
+    what routes and nodes are compared by, `hashes` what each flag pins (None: nothing).
     """
 
     path: str
@@ -50,6 +50,7 @@ class Record:
     moves: dict[int, str] = field(default_factory=dict)
     expires: dict[int, str] = field(default_factory=dict)
     mesh: dict[int, dict[str, Any]] = field(default_factory=dict)
+    hashes: dict[int, str | None] = field(default_factory=dict)
     secrets: list[SecretRow] = field(default_factory=list)
     handed: list[Document] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -322,6 +323,9 @@ class _Rows:
             record.moves[index] = moved
         if base.kind in COMPARED:
             record.mesh[index] = compared(base.kind, spec)
+        if base.kind == "FeatureFlag":
+            pinned = spec.get("hash")
+            record.hashes[index] = pinned if isinstance(pinned, str) else None
         if isinstance(expires := spec.get("expires"), str):
             record.expires[index] = expires
 

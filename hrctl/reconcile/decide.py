@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hrctl.diagnostics import Diagnostic, HrctlError, Severity
+from hrctl.diagnostics import Diagnostic, FieldError, HrctlError, Severity
 from hrctl.drivers.api import Driver, Live, Ownership
 from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
 from hrctl.model.managed import managed
 from hrctl.model.plan import Action, Change, FieldChange, Reason
-from hrctl.model.resource import Resource
+from hrctl.model.resource import Desired, Resource
 from hrctl.model.values import Body
 from hrctl.reconcile.bodies import keep, mask
 from hrctl.reconcile.ciphertext import Ciphertexts, settled
@@ -62,9 +62,10 @@ class Decider:
     options: PlanOptions
     source: PlanSource
     drivers: Mapping[str, Driver]
+    desired: Desired
+    ciphertexts: Ciphertexts = field(default_factory=lambda: Ciphertexts(None))
     diagnostics: list[Diagnostic] = field(default_factory=list)
     kept: dict[Address, Change] = field(default_factory=dict)
-    ciphertexts: Ciphertexts = field(default_factory=lambda: Ciphertexts(None))
 
     def decide(self, case: Situation) -> Change | None:
         """The change for this address; None where nothing is to be done or nothing may be."""
@@ -349,6 +350,8 @@ class Decider:
             final = driver.plan(change)
         except HrctlError as error:  # it could not carry that out
             span = case.resource.span if case.resource else None
+            if isinstance(error, FieldError) and case.resource:
+                span = self.desired.origin(case.address, error.field) or span
             self.diagnostics += [
                 replace(one, span=one.span or span, address=one.address or case.address)
                 for one in error.diagnostics

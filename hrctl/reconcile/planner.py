@@ -88,7 +88,7 @@ class _Planning:
         self.changes: dict[Address, Change] = {}
         self.references = References(self.entries)
         self.ciphertexts = Ciphertexts(source.decrypt)
-        self.decider = Decider(options, source, drivers, ciphertexts=self.ciphertexts)
+        self.decider = Decider(options, source, drivers, desired, self.ciphertexts)
         self.selection = Selection(desired, self.entries, options)
 
     def run(self) -> Plan:

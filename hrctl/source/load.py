@@ -19,7 +19,14 @@ from hrctl.source import git
 from hrctl.source.cache import Cache, fresh, pack, unpack
 from hrctl.source.project import FILE, Project
 from hrctl.source.records import from_plain, to_plain
-from hrctl.source.report import Report, arranged, check_drivers, check_recipients, idle_rules
+from hrctl.source.report import (
+    Report,
+    arranged,
+    check_drivers,
+    check_hashes,
+    check_recipients,
+    idle_rules,
+)
 from hrctl.source.sources import Sources
 from hrctl.source.specs import Specs
 
@@ -325,6 +332,7 @@ class _Loading:
         assert self._tree is not None  # noqa: S101 - `run` comes first
         for record in self._records:
             self._findings += check_drivers(record, self._instances)
+            self._findings += check_hashes(record, self._instances)
             self._findings += check_recipients(record, self._rules)
         if any(record.mesh for record in self._records):
             from hrctl.logic.mesh import check

@@ -23,6 +23,7 @@ _COLUMNS: Final = (
     "moves",
     "expires",
     "mesh",
+    "hashes",
 )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hrctl.diagnostics import Diagnostic, Related, Severity, Span
+from hrctl.drivers import hashes
 from hrctl.model.address import Address
 from hrctl.model.document import Finding, Place
 from hrctl.model.recipients import all_keys, fingerprint, keys_for, matches, name_of, short
@@ -56,6 +57,18 @@ def check_drivers(record: Record, instances: Mapping[str, DriverSpec]) -> Iterat
                 f"driver instance '{name}' ({found.type}) holds no {kind}",
                 note="it holds " + ", ".join(sorted(found.kinds)),
             )
+
+
+def check_hashes(record: Record, instances: Mapping[str, DriverSpec]) -> Iterator[Finding]:
+    """That the driver of each flag spreads users by the hash that the flag pins."""
+    for index, pinned in record.hashes.items():
+        instance = instances.get(record.drivers[index])
+        address = Address(record.addresses[index])
+        found = hashes.refused(address.name, pinned, instance.type) if instance else None
+        if found is not None:
+            field = hashes.FIELD if pinned else ""
+            place = record.places(index)[0]
+            yield Finding(place, field, found.code, found.summary, hint=found.hint, address=address)
 
 
 def check_recipients(record: Record, rules: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.render.table import Narrow
 from hrctl.cli.session import Session
+from hrctl.cli.verbs import naming
 from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
@@ -22,6 +23,7 @@ from hrctl.cli.verbs.naming import In, Into, shortest
 from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import New, Settings, parse_settings, parse_value, remover, write_new
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers import hashes
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.values import Json
@@ -138,9 +140,20 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
     }
     fields = {path: value for path, value in given.items() if value is not None}
     with Session(console_of(ctx)) as session:
-        fields |= parse_settings(settings or [])
+        fields |= _needed_hash(session, registry) | parse_settings(settings or [])
         then = Then(commit, message, apply, yes)
         return write_new(session, kind(KIND), (name, registry), fields, then)
+
+
+def _needed_hash(session: Session, registry: str | None) -> dict[str, Json]:
+    """The hash that the driver of flags there wants, where no default says it."""
+    tree = session.tree()
+    path = naming.registry_path(tree, registry) if registry else tree.records[0].path
+    scope = tree.scopes[path]
+    instance = session.project.drivers.get(scope.driver(KIND))
+    wanted = hashes.HASHES.get(instance.type) if instance else None
+    inherited = scope.defaults(KIND)[0].get("hash") or hashes.DEFAULT
+    return {hashes.FIELD: wanted} if wanted not in {None, inherited} else {}
 
 
 def _switch(verb: str, status: str, text: str) -> Function:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.diagnostics import Diagnostic, FieldError, HrctlError
+from hrctl.drivers import hashes
 from hrctl.drivers.api import (
     Capabilities,
     Context,
@@ -99,16 +101,9 @@ class FlagdDriver:
             HrctlError: HR251, where the key is another's; HR252, for a hash that flagd lacks.
         """
         spec = (change.after or {}).get("spec") or {}
-        if spec.get("hash", "flagd-v2") != "flagd-v2":
-            raise HrctlError(
-                Diagnostic(
-                    "HR252",
-                    f"{change.address} pins hash {spec['hash']}, which flagd does not have",
-                    change.span,
-                    address=change.address,
-                    hint="pin hash: flagd-v2, or bind the flag to a driver that has it",
-                )
-            )
+        found = hashes.refused(change.address.name, spec.get("hash"), "flagd")
+        if found is not None:
+            raise FieldError(replace(found, address=change.address), hashes.FIELD)
         if change.action is Action.CREATE:
             path, name = self._path(change.address), change.address.name
             taken = self._taken(self._read.get(path), change.address)

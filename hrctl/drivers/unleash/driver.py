@@ -9,7 +9,8 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.diagnostics import Diagnostic, FieldError, HrctlError
+from hrctl.drivers import hashes
 from hrctl.drivers.api import (
     Capabilities,
     Context,
@@ -311,18 +312,22 @@ class UnleashDriver:
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
         from hrctl.drivers.unleash.tags import tags_of
 
+        spec = (body or change.after or {}).get("spec") or {}
+        found = hashes.refused(change.address.name, spec.get("hash"), "unleash")
+        if found is not None:
+            raise FieldError(replace(found, address=change.address), hashes.FIELD)
         try:
             wanted = strategies(change.address.name, body or change.after or {})
             tags_of(body or change.after or {}, self._tags)
         except NotExpressible as error:
-            raise HrctlError(
+            raise FieldError(
                 Diagnostic(
                     "HR252",
                     f"{change.address} uses {error}: Unleash has no such thing",
-                    span=change.span,
                     address=change.address,
                     hint="declare it another way, or bind the flag to another driver",
-                )
+                ),
+                error.field,
             ) from error
         if any(one.get("segments") for one in wanted):
             from hrctl.drivers.unleash.segments import require

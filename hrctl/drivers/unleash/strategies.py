@@ -14,13 +14,17 @@ from typing import Any, Final
 from hrctl.logic.flags import shares
 from hrctl.logic.flags.compiled import split
 from hrctl.logic.flags.conditions import conditions
-from hrctl.model.values import Body
+from hrctl.model.values import Body, pointer
 
 Strategy = dict[str, Any]
 
 
 class NotExpressible(ValueError):  # noqa: N818 - a property of the flag, no fault
-    """What Unleash cannot say, in words that go on after "uses"."""
+    """What Unleash cannot say, in words that go on after "uses"; `field` is where it is said."""
+
+    def __init__(self, words: str, field: str = "/spec") -> None:
+        super().__init__(words)
+        self.field = field
 
 
 _OPERATORS: Final = {
@@ -56,9 +60,9 @@ def strategies(name: str, body: Body) -> list[Strategy]:
     spec = body["spec"]
     rollout = spec.get("rollout") or {}
     if spec.get("hash") != "unleash":
-        raise NotExpressible(f"hash {spec.get('hash', 'flagd-v2')}")
+        raise NotExpressible(f"hash {spec.get('hash', 'flagd-v2')}", "/spec/hash")
     if rollout.get("steps"):
-        raise NotExpressible("rollout.steps")
+        raise NotExpressible("rollout.steps", "/spec/rollout/steps")
     group = shares.salt(name, rollout)
     base = {"stickiness": rollout.get("stickiness", "userId"), "groupId": group}
     found = [({**_strategy(base, 100, []), **asked}, arms) for asked, arms in _rules(spec)]
@@ -88,18 +92,19 @@ _Found = list[tuple[Strategy, _Arms]]
 def _rules(spec: dict[str, Any]) -> list[tuple[dict[str, Any], _Arms]]:
     """Whom each rule asks for, as the constraints or the segment of a strategy, and who gets it."""
     found: list[tuple[dict[str, Any], _Arms]] = []
-    for rule in spec.get("targeting") or ():
-        parts = [_constraint(one) for one in conditions(rule)]
+    for at, rule in enumerate(spec.get("targeting") or ()):
+        parts = [_constraint(one, f"/spec/targeting/{at}") for one in conditions(rule)]
         asked: dict[str, Any] = {"constraints": parts}
         if rule.get("segment"):
             asked = {"segments": [{"name": rule["segment"], "constraints": parts}]}
         found.append((asked, [(rule["variant"], 100)]))
     rollout = spec.get("rollout")
     if rollout and rollout["strategy"] == "CANARY" and spec["status"] != "TESTING":
-        found += [
-            ({"constraints": [_constraint(one) for one in group]}, [(shares.served(spec), 100)])
-            for _, group in sorted(rollout["groups"].items())
-        ]
+        for name, group in sorted(rollout["groups"].items()):
+            parts = [
+                _constraint(one, pointer(["spec", "rollout", "groups", name])) for one in group
+            ]
+            found.append(({"constraints": parts}, [(shares.served(spec), 100)]))
     return found
 
 
@@ -120,14 +125,15 @@ def _boolean(found: _Found, spec: dict[str, Any], base: dict[str, str]) -> list[
     false = ""
     for strategy, arms in found:
         if len(arms) > 1:
-            raise NotExpressible("AB_TEST between true and false")
+            raise NotExpressible("AB_TEST between true and false", "/spec/rollout/strategy")
         (variant, _) = arms[0]
         if not spec["variants"][variant]:
             false = false or variant
         elif false:
             raise NotExpressible(
                 f"variant '{false}' (false) before '{variant}' (true), "
-                "and what is on for somebody stays on"
+                "and what is on for somebody stays on",
+                "/spec/targeting",
             )
         else:
             made.append(strategy)
@@ -161,21 +167,24 @@ def payload(name: str, value: Any) -> dict[str, str]:
     """
     if isinstance(value, str):
         if not value:
-            raise NotExpressible(f"an empty text as variant '{name}'")
+            raise NotExpressible(
+                f"an empty text as variant '{name}'", pointer(["spec", "variants", name])
+            )
         return {"type": "string", "value": value}
     kind = "json" if isinstance(value, dict) else "number"
     return {"type": kind, "value": json.dumps(value, separators=(",", ":"), sort_keys=True)}
 
 
-def _constraint(condition: Mapping[str, Any]) -> dict[str, Any]:
-    """One condition; text, numbers and versions are text in Unleash's contexts."""
+def _constraint(condition: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """One condition of a `field`; text, numbers and versions are text in Unleash's contexts."""
     word, values = condition.get("operator") or "eq", condition["values"]
     made: dict[str, Any] = {"contextName": condition["attribute"]}
     if word in _OPERATORS:
         for one in values:
             if not isinstance(one, str) or not one:
                 said = json.dumps(one)
-                raise NotExpressible(f"operator {word} with {said}, where it has only text")
+                words = f"operator {word} with {said}, where it has only text"
+                raise NotExpressible(words, field)
         operator, inverted = _OPERATORS[word]
         made |= {"operator": operator, "values": sorted(set(values))}
         return made | ({"inverted": True} if inverted else {})
@@ -187,7 +196,7 @@ def _constraint(condition: Mapping[str, Any]) -> dict[str, Any]:
         text = str(values[0])
         whole = text if "T" in text else f"{text}T00:00:00Z"
         return made | {"operator": _DATES[word], "value": whole}
-    raise NotExpressible(f"operator {word}")
+    raise NotExpressible(f"operator {word}", field)
 
 
 def _version(text: Any) -> str:

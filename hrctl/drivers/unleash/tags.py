@@ -11,7 +11,7 @@ from typing import Final
 
 from hrctl.drivers.unleash.marks import BODY, Marks
 from hrctl.drivers.unleash.strategies import NotExpressible
-from hrctl.model.values import Body
+from hrctl.model.values import Body, pointer
 
 Tags = frozenset[tuple[str, str]]
 _SHORTEST: Final = 2
@@ -29,7 +29,8 @@ def tags_of(body: Body, named: Collection[str]) -> Tags:
     for key, value in sorted(found):
         if not _SHORTEST <= len(value) <= _LONGEST:
             size = f"{_SHORTEST} to {_LONGEST} characters"
-            raise NotExpressible(f"label {key} '{value}' as a tag, which has {size}")
+            words = f"label {key} '{value}' as a tag, which has {size}"
+            raise NotExpressible(words, pointer(["metadata", "labels", key]))
     return found
 
 

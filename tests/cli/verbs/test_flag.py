@@ -29,6 +29,7 @@ ROOT = """\
     metadata: {name: acme}
     spec: {level: ROOT, drivers: {FeatureFlag: flags}}
     """
+DEFAULTS = "defaults: {FeatureFlag: {hash: unleash}}"
 FLAG = """\
     # whoever pays
     apiVersion: hrctl.dev/v1
@@ -49,6 +50,12 @@ def begin(shell: Shell, where: str = "file: flags.json", flag: str = FLAG) -> No
     shell.write("express.yaml", flag)
     shell.git("add", "-A")
     shell.git("commit", "-qm", "Flags")
+
+
+def to_unleash(shell: Shell) -> None:
+    """The same project with its flags in an Unleash that does not answer."""
+    where = "url: 'http://127.0.0.1:1', token: {valueFrom: {env: NONE}}"
+    shell.write("hrctl.yaml", (PROJECT % where).replace("flagd", "unleash"))
 
 
 def refused(shell: Shell, *args: str) -> str:
@@ -123,6 +130,40 @@ def test_a_hash_that_flagd_lacks_stops_the_plan(shell: Shell) -> None:
     begin(shell, flag=FLAG.replace("type: BOOLEAN", "type: BOOLEAN\n      hash: unleash"))
     assert "HR252" in refused(shell, "plan", "--target", "FeatureFlag")
     assert not (shell.root / "flags.json").exists()
+    for _ in range(2):  # parsed, and from the cache
+        assert shell.fails("validate") == 1
+        said = shell.out
+        assert "express.yaml:7:9: HR252 the flag 'express' goes by hash unleash" in said
+        assert "write `hash: flagd-v2`" in said
+
+
+def test_a_flag_of_unleash_without_its_hash_is_told_before_unleash_is_asked(shell: Shell) -> None:
+    begin(shell)
+    assert "1 flag" in shell.hrctl("flag", "stale", "--only", "expired")
+    to_unleash(shell)  # no manifest is another: the record comes from the cache
+    assert shell.fails("validate") == 1
+    said = shell.out
+    assert "express.yaml:2:1: HR252 the flag 'express' goes by hash flagd-v2" in said
+    assert "write `hash: unleash`" in said
+    assert "HR080" not in refused(shell, "plan")
+    shell.write("registry.yaml", ROOT.replace("ROOT,", f"ROOT, {DEFAULTS},"))
+    assert "all valid" in shell.hrctl("validate")
+
+
+def test_a_new_flag_pins_the_hash_of_its_driver(shell: Shell) -> None:
+    begin(shell)
+    (shell.root / "express.yaml").unlink()
+    shell.hrctl("flag", "create", "before")
+    assert "hash" not in (shell.root / "before.yaml").read_text()
+    (shell.root / "before.yaml").unlink()
+    to_unleash(shell)
+    shell.hrctl("flag", "create", "first")
+    assert "  hash: unleash\n" in (shell.root / "first.yaml").read_text()
+    assert "HR252" in refused(shell, "flag", "create", "other", "--set", "hash=flagd-v2")
+    assert not (shell.root / "other.yaml").exists()
+    shell.write("registry.yaml", ROOT.replace("ROOT,", f"ROOT, {DEFAULTS},"))
+    shell.hrctl("flag", "create", "second")
+    assert "hash" not in (shell.root / "second.yaml").read_text()
 
 
 def test_comments_stay(shell: Shell) -> None:
@@ -249,7 +290,7 @@ def test_enabled_is_true_or_another_than_the_default(shell: Shell, spec: str, on
 def test_stats_of_an_unleash_that_is_down(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it counts is not known: said, and the record of this machine is shown as such."""
     monkeypatch.setenv("TOKEN", "secret-token")
-    begin(shell)
+    begin(shell, flag=FLAG + "  hash: unleash\n")
     url = f"http://127.0.0.1:{free_ports()}"
     block = f"{{type: unleash, url: '{url}', token: {{valueFrom: {{env: TOKEN}}}}}}"
     shell.write("hrctl.yaml", PROJECT.replace("{type: flagd, %s}", block))
@@ -265,6 +306,7 @@ def test_where_somebody_falls_by_either_hash(shell: Shell) -> None:
     begin(shell)
     asked = ("flag", "evaluate", "express", "--user", "user-42", "--explain")
     assert "from 10 up to 100 <- here" in shell.hrctl(*asked)
+    to_unleash(shell)
     shell.write(
         "express.yaml", FLAG.replace("percentage: 10", "percentage: 40") + "  hash: unleash"
     )

@@ -361,6 +361,38 @@ def test_labels_as_tags(project: UnleashProject, unleash: Unleash) -> None:
     assert "label tier 'x' as a tag" in " ".join(project.err.split())
 
 
+def test_what_a_patch_asks_for_is_told_at_the_patch(project: UnleashProject) -> None:
+    project.write(
+        "flags.yaml",
+        """\
+        apiVersion: hrctl.dev/v1
+        kind: FeatureFlag
+        metadata: {name: express, instances: ENVIRONMENT}
+        spec: {type: BOOLEAN, hash: unleash, status: ENABLED}
+        """,
+    )
+    project.write(
+        "prod/patches.yaml",
+        """\
+        apiVersion: hrctl.dev/v1
+        kind: FeatureFlag
+        metadata: {name: express, patch: true}
+        spec:
+          status: TESTING
+          targeting:
+          - {attribute: plan, values: [gold], variant: "on"}
+          - {attribute: age, operator: eq, values: [18], variant: "on"}
+        """,
+    )
+    project.commit()
+    assert project.fails("plan") == 1
+    assert "prod/patches.yaml:8:5: HR252" in project.err
+    patch = project.read("prod/patches.yaml")
+    project.write("prod/patches.yaml", patch.replace("status: TESTING", "hash: flagd-v2"))
+    assert project.fails("validate") == 1
+    assert "prod/patches.yaml:5:9: HR252" in project.out
+
+
 def test_marks_of_earlier_versions_hold(project: UnleashProject, unleash: Unleash) -> None:
     """Without a tag, and with titles that told the order; the next change brings the tag."""
     project.flag(GRADUAL.format(10))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from hrctl.drivers.local_store import LocalStore, Write
+from hrctl.drivers.supervisor.folders import write_private
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -31,18 +32,13 @@ class Journal:
     path: Path
 
     def begin(self, writes: Sequence[Write], owner: str) -> None:
-        """Keep what is about to be written.
+        """Keep what is about to be written, for its owner alone.
 
         Raises:
             OSError: where that cannot be.
         """
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps({"owner": owner, "writes": writes}), "utf-8")
-            temporary.replace(self.path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        held = json.dumps({"owner": owner, "writes": writes})
+        write_private(self.path, held.encode())
 
     def end(self) -> None:
         """It is written, or never will be."""

@@ -56,7 +56,7 @@ def ensure(folders: Folders, instance: str) -> None:
         return
     _end_unreachable(folders)
     end_orphans(folders)
-    _require_supervisor()
+    _require_supervisor(instance)
     place = folders.place_socket()
     place.unlink(missing_ok=True)
     if _start(folders, instance, place):
@@ -113,13 +113,13 @@ def _not_started(folders: Folders, why: str) -> HrctlError:
     )
 
 
-def _require_supervisor() -> None:
+def _require_supervisor(instance: str) -> None:
     from importlib.util import find_spec
 
     if find_spec("supervisor") is None:
         raise HrctlError.of(
             "HR082",
-            "driver 'supervisor' needs the module 'supervisor' to run services itself",
+            f"driver instance '{instance}' needs supervisord, which watches what hrctl runs itself",
             hint="pip install 'hrctl[supervisor]'",
         )
 

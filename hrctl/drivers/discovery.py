@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 GROUP: Final = "hrctl.drivers"
 BUILT_IN: Final = {
     "envoy": "hrctl.drivers.envoy:EnvoyDriver",
+    "flagd": "hrctl.drivers.flagd:FlagdDriver",
+    "haproxy": "hrctl.drivers.haproxy:HaproxyDriver",
     "local": "hrctl.drivers.local:LocalDriver",
     "supervisor": "hrctl.drivers.supervisor:SupervisorDriver",
-    "flagd": "hrctl.drivers.flagd:FlagdDriver",
     "unleash": "hrctl.drivers.unleash:UnleashDriver",
-    "haproxy": "hrctl.drivers.haproxy:HaproxyDriver",
 }
 
 # what a driver must have: method -> how many arguments hrctl passes

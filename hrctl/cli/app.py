@@ -25,6 +25,8 @@ from hrctl.diagnostics import HrctlError
 FORMATS = ("text", "json")
 REPORTS = ("github", "sarif", "junit", "markdown")  # further ones, for CI: see `reports`
 
+_WHOLE = 1_000  # characters: more than any first sentence has
+
 Function = Callable[..., int | None]
 F = TypeVar("F", bound=Function)
 
@@ -171,12 +173,22 @@ def _write_help(
     ):
         _write_records(title, params, ctx, formatter)
     if isinstance(command, TyperGroup):
-        command.format_commands(ctx, formatter)
+        _write_commands(command, ctx, formatter)
     _write_records("Global options", shared, ctx, formatter)
     if examples:
         with formatter.section("Examples"):
             for line in inspect.cleandoc(examples).splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def _write_commands(
+    command: TyperGroup, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """Each command's first sentence, whole; click's own way cuts it off at the end of the line."""
+    made = ((name, command.get_command(ctx, name)) for name in command.list_commands(ctx))
+    rows = [(name, one.get_short_help_str(_WHOLE).replace("`", "")) for name, one in made if one]
+    with formatter.section("Commands"):
+        formatter.write_dl(rows)
 
 
 def _write_records(

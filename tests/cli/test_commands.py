@@ -42,6 +42,18 @@ def test_help_has_a_text_and_examples_of_itself(path: str, command: click.Comman
     assert about.strip()
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_help_of_a_group_says_what_each_command_does(name: str) -> None:
+    group = load(name)
+    if not isinstance(group, CommandGroup):
+        return
+    text = group.get_help(click.Context(group, info_name=f"hrctl {name}", obj=Console()))
+    listed = " ".join(text.partition("\nCommands:\n")[2].partition("\n\n")[0].split())
+    for inner, command in group.commands.items():
+        about = " ".join((command.help or "").partition("\n\n")[0].split()).replace("`", "")
+        assert f"{inner} {about.partition('. ')[0].rstrip('.')}." in listed
+
+
 @pytest.mark.parametrize(("path", "command"), [pytest.param(*one, id=one[0]) for one in commands()])
 def test_every_option_says_what_it_does(path: str, command: click.Command) -> None:
     for param in command.params:

@@ -32,11 +32,6 @@ def complete_selector(incomplete: str) -> list[str]:
     return sorted(word for word in words if word.startswith(incomplete))
 
 
-def complete_file(_incomplete: str) -> list[str]:
-    """Nothing of our own: the shell completes files."""
-    return []
-
-
 def _declared() -> list[Address]:
     from pathlib import Path
 

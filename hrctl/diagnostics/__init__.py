@@ -15,7 +15,6 @@ Each code is described, with a wrong and a right example, in a file of ``codes/`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -130,10 +129,3 @@ class PolicyError(HrctlError):
     """Refused by a policy of the registry."""
 
     exit_code = 5
-
-
-def raise_errors(diagnostics: Iterable[Diagnostic]) -> None:
-    """Raise `HrctlError` with every diagnostic where one of them is an error."""
-    found = tuple(diagnostics)
-    if any(one.severity is Severity.ERROR for one in found):
-        raise HrctlError(*found)

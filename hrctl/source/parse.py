@@ -27,7 +27,6 @@ _ENCODINGS: Final = (
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 def decode(data: bytes, path: str) -> tuple[str | None, list[Diagnostic]]:

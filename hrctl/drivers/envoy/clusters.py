@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hrctl.drivers.envoy.names import Resource, duration, marked, socket_address
-from hrctl.drivers.mesh.names import cluster_name, ident, is_ip, split_address
+from hrctl.drivers.mesh.names import cluster_name, is_ip
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.model.address import Address
@@ -240,13 +240,3 @@ def hash_header(destination: Mapping[str, Any]) -> str | None:
     """The header whose value decides under CONSISTENT_HASH."""
     found = (destination.get("grid") or {}).get("hashHeader")
     return str(found) if found is not None else None
-
-
-def stat_name(address: Address) -> str:
-    """How the statistics of a route are called."""
-    return ident(address)
-
-
-def port_of(address: str) -> int:
-    """The port of ``host:port``."""
-    return split_address(address)[1]

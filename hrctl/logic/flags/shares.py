@@ -14,7 +14,6 @@ Spec = dict[str, Json]
 
 WHOLE: Final = 100  # percent
 UNLEASH_TOTAL: Final = 1000  # the weights of a feature's variants in Unleash
-STEADY: Final = frozenset({"INSTANT", "GRADUAL", "CANARY"})  # strategies that give one variant
 
 
 def served(spec: Spec) -> str:

@@ -120,7 +120,7 @@ def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
     made |= _circuit_breaker(spec)
     check = spec.get("healthCheck") or _check_of_nodes(destination, nodes)
     if check:
-        made["health_checks"] = [_health_check(check)]
+        made["health_checks"] = [_health_check(check, http2=spec["type"] == "GRPC")]
     if spec["type"] == "GRPC":
         http2: Resource = {"explicit_http_config": {"http2_protocol_options": {}}}
         options = {"@type": f"type.googleapis.com/{_HTTP}", **http2}
@@ -217,7 +217,7 @@ def _check_of_nodes(destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str
     return next((check for check in chosen if check), None)
 
 
-def _health_check(check: Mapping[str, Any]) -> Resource:
+def _health_check(check: Mapping[str, Any], *, http2: bool) -> Resource:
     made: Resource = {
         "timeout": duration(check.get("timeout", "2s")),
         "interval": duration(check.get("interval", "10s")),
@@ -231,6 +231,8 @@ def _health_check(check: Mapping[str, Any]) -> Resource:
         if "://" in path:
             path = "/" + path.partition("://")[2].partition("/")[2]
         made["http_health_check"] = {"path": path}
+        if http2:  # which a check does not take from its cluster
+            made["http_health_check"]["codec_client_type"] = "HTTP2"
     else:
         made["tcp_health_check"] = {}
     return made

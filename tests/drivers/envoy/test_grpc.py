@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hrctl.model.address import Address
+from tests.drivers.envoy import http2_server
 from tests.drivers.envoy.conftest import HERE, PATIENCE, eventually
 from tests.drivers.supervisor.conftest import free_ports
 
@@ -168,3 +170,20 @@ def test_failed_calls_open_the_circuit(mesh: Mesh, servers: Start, channel: Any)
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/shop.Cart/Name")(b"", timeout=PATIENCE)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_health_check_speaks_http2_as_calls_do(mesh: Mesh) -> None:
+    """The backend cuts off who does not; the other one speaks HTTP/1.1 only."""
+    check = {"http": "/healthz", "interval": "100ms", "unhealthyThreshold": 1}
+    with http2_server.Server(("127.0.0.1", 0), http2_server.Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        there = {"address": f"127.0.0.1:{server.server_address[1]}", "subset": "there"}
+        older = mesh.to("v1", subset="older")
+        mesh.route("calls", type="GRPC", destinations=[there, older], healthCheck=check)
+
+        def told() -> bool:
+            found = mesh.driver.health([Address("acme/shop:Route/calls")])
+            return [one.status for one in found] == ["HEALTHY", "UNHEALTHY"]
+
+        eventually(told, "the one that speaks HTTP/2 is well, the other one is not")
+        server.shutdown()

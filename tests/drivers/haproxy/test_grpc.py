@@ -14,6 +14,7 @@ from tests.drivers.envoy.test_grpc import (
     grpc,
     servers,
     test_a_deadline_of_the_route_ends_a_call,
+    test_a_health_check_speaks_http2_as_calls_do,
     test_calls_and_streams_pass,
     test_calls_are_led_by_method_metadata_and_share,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "channel",
     "servers",
     "test_a_deadline_of_the_route_ends_a_call",
+    "test_a_health_check_speaks_http2_as_calls_do",
     "test_calls_and_streams_pass",
     "test_calls_are_led_by_method_metadata_and_share",
 ]

@@ -14,7 +14,9 @@ from hrctl.drivers.envoy.inlining import inlined
 from hrctl.drivers.envoy.place import cannot_write, digest
 from hrctl.drivers.envoy.snapshot import Files, Parsed, with_vacant
 from hrctl.drivers.local_store import Write, Written
+from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.batch import MeshBatch
+from hrctl.drivers.mesh.following import Behind
 from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
@@ -49,7 +51,8 @@ class Batch(MeshBatch):
         self._sure = False  # whether the files are made of exactly these rows, by this code
         self._altered: Edits = {}  # what somebody edited, by address
         self._noted: dict[str, str] = {}  # digests, as if nobody had
-        self._before = (self._digests, self._altered, self._noted)
+        self._behind: Behind = {}  # routes that were made with other settings
+        self._before = (self._digests, self._altered, self._noted, self._behind)
 
     def _start(self) -> None:
         driver, place = self._driver, self._driver.place
@@ -60,7 +63,7 @@ class Batch(MeshBatch):
             driver.place = place.with_weights()
         process.start(place, driver.admin, driver.context.instance)
         process.require_known(driver.admin, driver.context.instance)
-        driver.revived.update((one.address, one.version) for one in driver.store.stamps())
+        driver.revived.update((one.address, one.version) for one in driver.scan())
 
     def _look(self) -> Iterable[Stamp]:
         if not self._driver.is_up():
@@ -69,6 +72,7 @@ class Batch(MeshBatch):
         self._files, self._digests = look.files, look.digests
         self._rows = {one.address: one.version for one in look.rows}
         self._altered, self._noted = look.altered, self._driver.place.digests()
+        self._behind = look.behind
         self._sure = look.as_written and self._token() == self._driver.place.made()
         return look.stamps()
 
@@ -134,21 +138,22 @@ class Batch(MeshBatch):
         swap.carry(place, admin, old, new, watched)
         digests = self._digested(new)
         noted = self._digested(self._all(pure)) if kept else digests
-        self._before = (self._digests, self._altered, self._noted)
+        behind = following.but(self._behind, wanted.changed)
+        self._before = (self._digests, self._altered, self._noted, self._behind)
         try:
-            place.note(noted)
+            place.note(noted, following.note(place.given, behind))
         except OSError:
             swap.carry(place, admin, new, old)
             raise
         self._files, self._digests = new.files, digests
-        self._altered, self._noted = kept, noted
+        self._altered, self._noted, self._behind = kept, noted, behind
 
     def _take_back(self) -> None:
         place, old = self._driver.place, self._old
         swap.carry(place, self._driver.admin, Parsed(self._files), old)
         self._files = old.files
-        self._digests, self._altered, self._noted = self._before
-        place.note(self._noted)
+        self._digests, self._altered, self._noted, self._behind = self._before
+        place.note(self._noted, following.note(place.given, self._behind))
 
     def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
         from hrctl.drivers.envoy import draining

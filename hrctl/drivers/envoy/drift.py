@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -138,7 +138,7 @@ def _differing(part: str, path: str, expected: Json, live: Json) -> Iterator[Alt
         yield Altered(part, path, expected, live)
 
 
-def suffix(found: list[Altered]) -> str:
+def suffix(found: Sequence[tuple[Json, ...]]) -> str:
     """What drift adds to a version."""
     text = json.dumps([list(one) for one in found], sort_keys=True)
     return "+" + blake2b(text.encode(), digest_size=6).hexdigest()

@@ -21,6 +21,8 @@ from hrctl.drivers.api import (
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, digest
 from hrctl.drivers.local_store import LocalStore
+from hrctl.drivers.mesh import following
+from hrctl.drivers.mesh.following import Behind
 from hrctl.drivers.mesh.journal import JOURNAL, Journal, settle
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
@@ -42,15 +44,17 @@ class Look:
     digests: dict[str, str]
     rows: list[Stamp]
     altered: dict[str, list[Altered]]
+    behind: Behind  # routes that were made with other settings
     as_written: bool  # no file is another than we wrote, also where that changes no route
 
     def stamps(self) -> Iterator[Stamp]:
-        """The rows; one whose files were edited has another version."""
-        if not self.altered:
+        """The rows; one whose files are not as it wants them has another version."""
+        if not self.altered and not self.behind:
             yield from self.rows
         else:
             for stamp in self.rows:
-                version = _version(stamp.version, self.altered.get(stamp.address))
+                at = stamp.address
+                version = _version(stamp.version, self.altered.get(at), self.behind.get(at))
                 yield stamp._replace(version=version)
 
 
@@ -126,23 +130,36 @@ class EnvoyDriver:
         if not addresses or not self.is_up():
             return
         settle(self)
-        altered = self.altered()
+        altered, behind = self.altered(), self.behind()
         for live in self.store.read(addresses):
-            found = altered.get(live.address)
-            if found is None:
-                yield live
-                continue
-            from hrctl.drivers.envoy.drift import overlay
+            found, was = altered.get(live.address), behind.get(live.address)
+            body = live.body
+            if found:
+                from hrctl.drivers.envoy.drift import overlay
 
-            version = _version(live.version, found)
-            body = overlay(live.address, live.body, found)
-            yield Live(live.address, body, version, live.owner)
+                body = overlay(live.address, body, found)
+            if was:
+                body = following.overlay(body, was)
+            yield Live(live.address, body, _version(live.version, found, was), live.owner)
 
     def bodies(self) -> Bodies:
-        """All bodies as they were applied."""
+        """All bodies as they were applied, with where they listen if hrctl.yaml says otherwise."""
+        found = self._stored()
+        elsewhere = following.as_made(found, self._behind(found))
+        return found.but(elsewhere) if elsewhere else found
+
+    def _stored(self) -> Bodies:
         from hrctl.drivers.envoy.bodies import Bodies
 
         return Bodies.stored(self.store)
+
+    def behind(self) -> Behind:
+        """Routes that were made with other settings than those of now."""
+        return self._behind(self._stored())
+
+    def _behind(self, stored: Bodies) -> Behind:
+        place = self.place
+        return following.behind(place.followed(), place.given, lambda: stored.of("Route"))
 
     def holds(self, bodies: Mapping[Address, Body]) -> bool:
         """Whether the files are made of exactly these; then that is noted."""
@@ -152,7 +169,8 @@ class EnvoyDriver:
         present = self.place.present()
         if with_vacant(files(bodies, self.place.settings), present) != present:
             return False
-        self.place.note({path: digest(data) for path, data in present.items()})
+        noted = following.note(self.place.given, following.still(self.behind(), bodies))
+        self.place.note({path: digest(data) for path, data in present.items()}, noted)
         return True
 
     def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
@@ -170,7 +188,7 @@ class EnvoyDriver:
             self._rows = (state, self.store.stamps())
         rows = self._rows[1]
         present, digests, altered, changed = self._files()
-        return Look(present, digests, rows, altered, as_written=not changed)
+        return Look(present, digests, rows, altered, self.behind(), as_written=not changed)
 
     def _files(self) -> tuple[Files, dict[str, str], dict[str, list[Altered]], set[str]]:
         """The files, their digests, the parts that were edited, and the files that were."""
@@ -236,9 +254,9 @@ class EnvoyDriver:
         return traces.read(self.place, address, tail=tail, follow=follow)
 
 
-def _version(version: str, altered: list[Altered] | None) -> str:
-    if not altered:
+def _version(version: str, altered: list[Altered] | None, behind: Mapping[str, Json] | None) -> str:
+    if not altered and not behind:
         return version
     from hrctl.drivers.envoy.drift import suffix
 
-    return version + suffix(altered)
+    return version + suffix([*(altered or ()), *sorted((behind or {}).items())])

@@ -3,7 +3,8 @@
 embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
     bootstrap.json                    Envoy's own configuration
     xds/                              what it subscribes to, see `snapshot`
-    envoy.db, files.json              our bodies, and the digest of each file as we wrote it
+    envoy.db, files.json              our bodies; the digest of each file as we wrote it, and the
+                                      settings that it was made with
     made                              of which bodies the files are, see `Place.token`
     logs/envoy.log, logs/traces.log
     traces.port                       where applications send spans of their own, see `receiver`
@@ -19,13 +20,14 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, response
+from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.journal import locked
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.values import Json
@@ -33,6 +35,7 @@ from hrctl.model.values import Json
 BOOTSTRAP: Final = "bootstrap.json"
 _DIGESTS: Final = "files.json"
 _EVENTS: Final = "/dev/stdout"  # of circuits: supervisord adds them to the log, and keeps it short
+_FOLLOWED: Final = "settings"  # among the digests: both are of one moment
 _MADE: Final = "made"
 _WEIGHTS: Final = "rtds_layer"
 
@@ -70,6 +73,12 @@ class Place:
         return self.folders is not None
 
     @property
+    def given(self) -> Given:
+        """The settings that routes take after, see `following`."""
+        traces = self.forward if self.embedded else self.settings.traces
+        return {"listen": self.settings.listen, "traces": traces}
+
+    @property
     def store(self) -> Path:
         """The file that holds the bodies."""
         return self.home / "envoy.db"
@@ -103,7 +112,7 @@ class Place:
                         self.put({path: data})
                 noted = self.digests()
                 if noted and RTDS in first and RTDS not in noted:  # an older hrctl wrote the others
-                    self.note({**noted, RTDS: digest(first[RTDS])})
+                    self.note({**noted, RTDS: digest(first[RTDS])}, self.followed())
         except OSError as error:
             raise cannot_write(error) from error
 
@@ -188,15 +197,24 @@ class Place:
 
     def digests(self) -> dict[str, str]:
         """The digest of each file as it was last written by us."""
+        return {path: one for path, one in self._noted().items() if path != _FOLLOWED}
+
+    def followed(self) -> dict[str, Any]:
+        """What `following.note` made when they were written; empty where an older hrctl did."""
+        found = self._noted().get(_FOLLOWED)
+        return found if isinstance(found, dict) else {}
+
+    def _noted(self) -> dict[str, Any]:
         try:
             found = json.loads((self.home / _DIGESTS).read_bytes())
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
-    def note(self, digests: Mapping[str, str]) -> None:
-        """Note what was written: path -> digest."""
-        self._write(self.home / _DIGESTS, json.dumps(digests).encode())
+    def note(self, digests: Mapping[str, str], followed: Mapping[str, Json]) -> None:
+        """Note what was written, path -> digest, and the settings that it was made with."""
+        held = {**digests, **({_FOLLOWED: followed} if followed else {})}
+        self._write(self.home / _DIGESTS, json.dumps(held).encode())
 
     def token(self, form: int, digests: Mapping[str, str], versions: Mapping[str, str]) -> str:
         """Stands for files that were made, in a form, of all rows of a store at their versions."""

@@ -11,7 +11,9 @@ from hrctl.drivers.haproxy import draining, keeping, process, swap
 from hrctl.drivers.haproxy.configuration import configuration
 from hrctl.drivers.haproxy.place import cannot_write
 from hrctl.drivers.local_store import Write, Written
+from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.batch import MeshBatch
+from hrctl.drivers.mesh.following import Behind
 from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
@@ -30,6 +32,7 @@ class Batch(MeshBatch):
     refusal: ClassVar[str] = "HR233"
     _listeners: Listeners
     _before: keeping.Target
+    _behind: Behind  # before it
 
     def __init__(self, driver: HaproxyDriver, secrets: Secrets) -> None:
         super().__init__(driver, secrets)
@@ -43,7 +46,7 @@ class Batch(MeshBatch):
         place.make()
         process.start(place, driver.runtime, driver.context.instance)
         process.require_known(driver.runtime, driver.context.instance)
-        driver.revived.update((one.address, one.version) for one in driver.store.stamps())
+        driver.revived.update((one.address, one.version) for one in driver.scan())
 
     def _begin(self) -> None:
         opened = self._place.applied().get("listens", ())
@@ -66,17 +69,19 @@ class Batch(MeshBatch):
     def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
         place, runtime = self._place, self._driver.runtime
         to = self._target(wanted, changed)
-        self._before = self._there()
+        self._before, self._behind = self._there(), self._driver.behind()
+        behind = self._behind
         try:
             swap.carry(place, runtime, to)
-            place.note(to.made)
+            applied = [one for one in behind if wanted.get(one) is not self._bodies.get(one)]
+            place.note(to.made, following.note(place.given, following.but(behind, applied)))
         except (HrctlError, OSError):
             self._take_back()  # also where a worker has started in the meantime, with the new files
             raise
 
     def _take_back(self) -> None:
         swap.carry(self._place, self._driver.runtime, self._before)
-        self._place.note(self._before.made)
+        self._place.note(self._before.made, following.note(self._place.given, self._behind))
 
     def _there(self) -> keeping.Target:
         """What is there now, edits and all."""

@@ -10,6 +10,8 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context, HealthReport, Outcome, Secrets
 from hrctl.drivers.haproxy.place import Place, digest_of, digests
 from hrctl.drivers.haproxy.runtime import Runtime
+from hrctl.drivers.mesh import following
+from hrctl.drivers.mesh.following import Behind
 from hrctl.drivers.mesh.stored import StoredMesh
 from hrctl.model.address import Address
 from hrctl.model.plan import Change
@@ -66,7 +68,31 @@ class HaproxyDriver(StoredMesh["Altered"]):
         return is_up(self.place, self.runtime)
 
     def altered(self) -> dict[str, list[Altered]]:
-        """Address -> what of it somebody changed by hand, in a file or at the socket."""
+        """Address -> what of it is not as it is wanted.
+
+        Somebody changed it by hand, in a file or at the socket; or it was made with other settings.
+        """
+        found, behind = self._by_hand(), self.behind()
+        if behind:
+            from hrctl.drivers.haproxy.drift import Altered
+
+            for address, was in behind.items():
+                for name, before in was.items():
+                    late = Altered(name, self.place.given[name], following.words(name, before))
+                    found.setdefault(address, []).append(late)
+        return found
+
+    def behind(self) -> Behind:
+        """Routes that were made with other settings than those of now."""
+        noted = self.place.applied().get("settings") or {}
+        return following.behind(noted, self.place.given, super().bodies)
+
+    def bodies(self) -> dict[Address, Body]:
+        """All bodies as they were applied, with where they listen if hrctl.yaml says otherwise."""
+        found = super().bodies()
+        return found | following.as_made(found, self.behind())
+
+    def _by_hand(self) -> dict[str, list[Altered]]:
         place, noted = self.place, self.place.applied()
         present = place.present()
         live = self.runtime.state(noted.get("backends", ()), place.settings.table)
@@ -83,7 +109,8 @@ class HaproxyDriver(StoredMesh["Altered"]):
         made = configuration(bodies, self.place.settings)
         if made.files != self.place.present() or not self.place.applied().get("loaded"):
             return False
-        self.place.note(made)
+        noted = following.note(self.place.given, following.still(self.behind(), bodies))
+        self.place.note(made, noted)
         return True
 
     def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:

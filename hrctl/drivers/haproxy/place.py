@@ -29,6 +29,8 @@ from hrctl.drivers.haproxy.configuration import (
     configuration,
 )
 from hrctl.drivers.haproxy.runtime import is_path
+from hrctl.drivers.mesh import following
+from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.journal import locked
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.values import Json, canonical
@@ -85,6 +87,11 @@ class Place:
         return self.folders is not None
 
     @property
+    def given(self) -> Given:
+        """The settings that routes take after, see `following`."""
+        return {"listen": self.settings.listen}
+
+    @property
     def store(self) -> Path:
         """The file that holds the bodies."""
         return self.home / "haproxy.db"
@@ -112,7 +119,7 @@ class Place:
                 if not self.settings.config.exists():
                     empty = configuration({}, self.settings)
                     self.put(empty.files)
-                    self.note(empty)
+                    self.note(empty, following.note(self.given, {}))
         except OSError as error:
             raise cannot_write(error) from error
 
@@ -153,7 +160,8 @@ class Place:
         """What `note` wrote; empty where nothing was applied.
 
         `files` has the digest of each as we wrote it, `state` that of what is to run, `backends`
-        their names, `listens` where requests come in; `loaded` whether HAProxy runs the files.
+        their names, `listens` where requests come in; `loaded` whether HAProxy runs the files;
+        `settings` what `following.note` made of those that they were made with.
         """
         try:
             found = json.loads((self.home / _APPLIED).read_bytes())
@@ -161,8 +169,8 @@ class Place:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def note(self, made: Configuration) -> None:
-        """Note what was written, and that it is loaded."""
+    def note(self, made: Configuration, followed: Mapping[str, Json]) -> None:
+        """Note what was written and with which settings, and that it is loaded."""
         self._note(
             {
                 "files": digests(made.files),
@@ -170,6 +178,7 @@ class Place:
                 "backends": [one.name for one in made.backends],
                 "listens": sorted(made.listens),
                 "loaded": True,
+                "settings": followed,
             }
         )
 

@@ -8,6 +8,7 @@ strategies  rules, shares and tests as strategies of an environment
 reading     strategies as rules, shares and tests
 segments    segments that rules name, as people made them
 tags        labels as tags
+parents     features that others depend on
 marks       the marks of hrctl on a feature
 feature     a feature in one environment, and as a body
 owners      whose it is

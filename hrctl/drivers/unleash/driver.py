@@ -75,6 +75,7 @@ class UnleashDriver:
         self._places = Places(config)
         self._seen: dict[Key, Feature] = {}
         self._names: set[str] = set()  # of features that were there when last looked
+        self._written: set[str] = set()  # names, whose tags and parents are as is wanted
         self._planned: dict[Key, Address] = {}
         self._locks: dict[str, Lock] = {}
         self._writer: Writer | None = None
@@ -205,6 +206,7 @@ class UnleashDriver:
                 return self._write(change, place, found, secrets)
             if found is not None:
                 self._writing().remove(found)
+                self._written.add(address.name)
             return Outcome(address, Result.DONE)
         except Moved:
             return _stale(change, None)
@@ -244,6 +246,7 @@ class UnleashDriver:
         mark = marked(self._context.project, change.address, body)
         written = self._writing().write(change.address.name, place, found, mark, wanted)
         self._names.add(change.address.name)
+        self._written.add(change.address.name)
         return Outcome(change.address, Result.DONE, written.version)
 
     def _refused(self, change: Change, place: Place, found: Feature | None) -> Outcome | None:
@@ -251,10 +254,14 @@ class UnleashDriver:
         foreign = self._foreign(change, place, found)
         if foreign is not None:
             return Outcome(change.address, Result.FAILED, error=foreign)
-        now = None
-        if found is not None and (found.marks is not None or change.expect_version is not None):
+        now, expected = None, change.expect_version
+        if found is not None and (found.marks is not None or expected is not None):
             now = found.version
-        return _stale(change, now) if now != change.expect_version else None
+        if change.address.name in self._written:  # in another environment, a moment ago
+            from hrctl.drivers.unleash.feature import without_common
+
+            now, expected = without_common(now), without_common(expected)
+        return _stale(change, now) if now != expected else None
 
     def _foreign(self, change: Change, place: Place, found: Feature | None) -> Diagnostic | None:
         """HR267, where the key is another's. What is people's a change may take that knows it."""
@@ -316,6 +323,8 @@ class UnleashDriver:
         found = hashes.refused(change.address.name, spec.get("hash"), "unleash")
         if found is not None:
             raise FieldError(replace(found, address=change.address), hashes.FIELD)
+        if any({"strategy", "parent"} & rule.keys() for rule in spec.get("targeting") or ()):
+            raise HrctlError(_unkept(change))
         try:
             wanted = strategies(change.address.name, body or change.after or {})
             tags_of(body or change.after or {}, self._tags)
@@ -334,6 +343,16 @@ class UnleashDriver:
 
             require(wanted, self._server.segments().values(), change, self._client.url)
         return wanted
+
+
+def _unkept(change: Change) -> Diagnostic:
+    """HR252, for drift that no field says and that other changes would have to leave alone."""
+    return Diagnostic(
+        "HR252",
+        f"{change.address} cannot keep what people made of it in Unleash beside other changes",
+        address=change.address,
+        hint="leave --keep-drift out, or undo in Unleash what no field of a flag can say",
+    )
 
 
 def _stale(change: Change, now: str | None) -> Outcome:

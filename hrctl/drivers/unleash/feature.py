@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hrctl.drivers.unleash.marks import BODY, SERIAL, TAG, Marks, all_marks, tag_of
+from hrctl.drivers.unleash.parents import Parent
 from hrctl.drivers.unleash.strategies import NotExpressible, Strategy, normal, strategies
 from hrctl.drivers.unleash.tags import Tags, labelled
 from hrctl.model.values import Body, digest
+
+_COMMON: Final = "+"
 
 
 @dataclass(slots=True)
@@ -19,6 +22,7 @@ class Feature:
         found: its strategies as they came, in order, with their segments.
         tags: type and value of each; None where nobody asked for them.
         named: the types of tags that are labels; where there are any, `tags` were asked for.
+        parents: features that must give something for this one to be on, as rules show them.
         elsewhere: whether it is on or has strategies in another environment; None: not known.
     """
 
@@ -30,6 +34,7 @@ class Feature:
     found: list[dict[str, Any]] = field(default_factory=list)
     tags: Tags | None = None
     named: tuple[str, ...] = ()
+    parents: list[Parent] = field(default_factory=list)
     elsewhere: bool | None = None
     _parsed: tuple[str, Marks] | None = field(default=None, repr=False, compare=False)
 
@@ -57,16 +62,25 @@ class Feature:
 
     @property
     def version(self) -> str:
-        """The serial number and what stands there: none comes twice, and every change is seen."""
+        """The serial number and what stands there: none comes twice, and every change is seen.
+
+        What its environments have in common stands apart, at the end.
+        """
         serial = (self.marks or {}).get(SERIAL, "")
-        there: list[Any] = [self.enabled, self.strategies, self.marks]
-        if self.named:
-            there.append(sorted([*one] for one in self.tags or () if one[0] in self.named))
-        return f"{serial}-{digest(there)}"
+        own = f"{serial}-{digest([self.enabled, self.strategies, self.marks])}"
+        if not self.named and not self.parents:
+            return own
+        tags = sorted([*one] for one in self.tags or () if one[0] in self.named)
+        return f"{own}{_COMMON}{digest([tags, self.parents])}"
 
     def is_tagged(self, project: str) -> bool:
         """Whether the tag says that it is this project's."""
         return (TAG, tag_of(project)) in (self.tags or ())
+
+
+def without_common(version: str | None) -> str | None:
+    """A version but for what the environments of a feature have in common."""
+    return None if version is None else version.partition(_COMMON)[0]
 
 
 def is_on(body: Body) -> bool:
@@ -81,7 +95,8 @@ def live_body(feature: Feature) -> Body:
     marks = feature.marks
     found = feature.strategies
     if marks is None:
-        made = {"metadata": {}, "spec": taken_over(feature.name, found, on=feature.enabled)}
+        spec = taken_over(feature.name, found, on=feature.enabled)
+        made = {"metadata": {}, "spec": _with_parents(spec, feature)}
         return labelled(made, feature.tags or frozenset(), feature.named)
     body: Body = labelled(marks[BODY], feature.tags or frozenset(), feature.named)
     spec = dict(body["spec"])
@@ -93,4 +108,11 @@ def live_body(feature: Feature) -> Body:
         spec = changed(feature.name, spec, found)
     if feature.enabled != is_on(body):
         spec["status"] = "ENABLED" if feature.enabled else "DISABLED"
-    return {**body, "spec": spec}
+    return {**body, "spec": _with_parents(spec, feature)}
+
+
+def _with_parents(spec: dict[str, Any], feature: Feature) -> dict[str, Any]:
+    """No field of a flag says that it has parents: they stand before all that is asked."""
+    if not feature.parents:
+        return spec
+    return {**spec, "targeting": [*feature.parents, *(spec.get("targeting") or ())]}

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from hrctl.drivers.unleash.client import Client, Refusal, asked, part
 from hrctl.drivers.unleash.feature import Feature
+from hrctl.drivers.unleash.parents import Parent, all_parents, parents_of
 from hrctl.drivers.unleash.tags import Tags
 
 _NOT_FOUND: Final = 404
 _ELSEWHERE: Final = "but there's a feature with that name in project"
 Segment = dict[str, Any]  # its name and its constraints
-Overview = dict[str, tuple[str, Tags]]  # name -> description and tags
+Overview = dict[str, tuple[str, Tags, list[Parent]]]  # name -> description, tags, parents
 
 
 class Server:
@@ -44,9 +45,14 @@ class Server:
         return self._segments
 
     def overview(self, projects: Collection[str]) -> Overview:
-        """The descriptions and tags of all features of some projects."""
+        """The descriptions, tags and parents of all features of some projects."""
+        parents = all_parents(self.client, projects)
         return {
-            one["name"]: (one.get("description") or "", _tags(one.get("tags") or ()))
+            one["name"]: (
+                one.get("description") or "",
+                _tags(one.get("tags") or ()),
+                parents.get(one["name"], []),
+            )
             for project in sorted(projects)
             for one in self.asked("GET", f"/projects/{part(project)}/features")["features"]
         }
@@ -59,9 +65,9 @@ class Server:
         made = []
         for one in found["features"]:
             (state,) = one["environments"][environment]
-            description, tags = overview.get(one["name"], ("", None))
+            description, tags, parents = overview.get(one["name"], ("", None, []))
             feature = Feature(one["name"], one["projectId"], environment, description)
-            feature.tags, feature.named = tags, self.named_tags
+            feature.tags, feature.named, feature.parents = tags, self.named_tags, parents
             feature.enabled = state["isEnabledInCurrentEnvironment"]
             feature.found = [_from_playground(held) for held in state["strategies"]["data"]]
             made.append(feature)
@@ -84,6 +90,7 @@ class Server:
         made = Feature(name, whole["project"], environment, whole.get("description") or "")
         if self.named_tags:
             made.tags, made.named = self.tags(name), self.named_tags
+        made.parents = parents_of(whole)
         made.elsewhere = False
         for one in whole["environments"]:
             strategies = one.get("strategies") or []

@@ -136,6 +136,9 @@ class Writer:
         else:
             self._describe(found, described(found.description, place.environment, mark))
             self._mark(found)
+            if found.parents:
+                self._delete(f"{path_of(found.project, name)}/dependencies")
+                found.parents = []
         on = is_on(mark["body"])
         if found.enabled and not on:
             self._turn(found, on=False)

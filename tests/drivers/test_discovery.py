@@ -97,6 +97,22 @@ def test_missing_client_library_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_driver_is_loaded_without_what_only_an_apply_needs(name: str) -> None:
+    """A plan with nothing to do loads it, too."""
+    heavy = {"pydantic", "rich", "git", "jsonschema", "ruamel", "asyncio", "supervisor"}
+    heavy |= {"envoy", "opentelemetry", "google", "openfeature", "grpc", "tempfile"}
+    code = (
+        "import sys; from hrctl.drivers.discovery import load_driver;"
+        f"load_driver('{name}');"
+        "print(*{module.partition('.')[0] for module in sys.modules})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert not heavy & set(found.split())
+
+
 def test_missing_extra_is_named() -> None:
     error = missing_module("supervisor", ModuleNotFoundError("no", name="supervisor"))
     assert str(error) == (

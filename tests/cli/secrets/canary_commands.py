@@ -84,7 +84,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "secrets import-sops": [["shop/prod/config.yaml"]],
     "secrets merge-driver": [[], ["--install"]],
     "state list": [[]],
-    "state show": [[APP], [WORKER], [CACHE, "--body"]],
+    "state show": [[APP], [WORKER], [CACHE]],
     "state forget": [["acme:Config/nope"]],
     "state runs": [[]],
     "state unlock": [[]],

@@ -47,7 +47,7 @@ def users_of(path: Path, shared: Context) -> list[Context]:
     `shared` holds what all have. Empty lines are passed over.
 
     Raises:
-        HrctlError: HR253, where the file cannot be read or a line is neither.
+        HrctlError: HR253, where the file cannot be read, is empty, or a line is neither.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -71,6 +71,10 @@ def users_of(path: Path, shared: Context) -> list[Context]:
             if "userId" in one:
                 one.setdefault(KEY, one.pop("userId"))
         found.append({**shared, **one})
+    if not found:
+        raise HrctlError.of(
+            "HR253", f"{path} names nobody", hint="one user a line: a key, or an object of JSON"
+        )
     return found
 
 

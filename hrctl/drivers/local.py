@@ -143,12 +143,12 @@ class LocalDriver:
                 yield HealthReport(address, "STORED", detail=f"version {version}")
 
     def evaluate(
-        self, address: Address, contexts: Sequence[Mapping[str, Json]]
-    ) -> Iterator[Evaluation]:
-        """What the flag's row answers, by hrctl's own evaluation: no application reads it.
+        self, addresses: Sequence[Address], contexts: Sequence[Mapping[str, Json]]
+    ) -> Iterator[tuple[Address, list[Evaluation]]]:
+        """What each flag's row answers, by hrctl's own evaluation: no application reads it.
 
         Raises:
-            HrctlError: HR255, where the row is no flag.
+            HrctlError: HR255, where a row is no flag.
         """
         from hrctl.logic.flags import (
             ErrorCode,
@@ -158,16 +158,18 @@ class LocalDriver:
             compile_flag,
         )
 
-        rows = list(self.store.read([address]))
-        if not rows:
-            missing = Evaluation(None, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
-            yield from (missing for _ in contexts)
-            return
-        try:
-            ask = compile_flag(address.name, rows[0].body.get("spec") or {})
-        except FlagError as error:
-            raise HrctlError.of("HR255", str(error), hint="hrctl apply writes it anew") from error
-        yield from map(ask, contexts)
+        missing = Evaluation(None, None, Reason.ERROR, ErrorCode.FLAG_NOT_FOUND)
+        bodies = {row.address: row.body for row in self.store.read(addresses)}
+        for address in addresses:
+            if address not in bodies:
+                yield address, [missing] * len(contexts)
+                continue
+            try:
+                ask = compile_flag(address.name, bodies[address].get("spec") or {})
+            except FlagError as error:
+                hint = "hrctl apply writes it anew"
+                raise HrctlError.of("HR255", str(error), hint=hint) from error
+            yield address, list(map(ask, contexts))
 
     def discover(self) -> Iterable[Live]:
         """The rows that no project owns."""

@@ -102,6 +102,29 @@ def test_an_error_is_one_diagnostic_for_programs_too(shell: Shell) -> None:
     assert told["code"] == "HR254"
 
 
+def test_the_embedded_registry_answers_for_its_flags(shell: Shell) -> None:
+    begin(shell)
+    shell.write("registry.yaml", ROOT.replace(", drivers: {FeatureFlag: flags}", ""))
+    asked = ("flag", "evaluate", "--all", "--user", "user-42", "--live")
+    (before,) = shell.json(*asked)
+    assert (before["live"]["error"], before["differs"]) == ("FLAG_NOT_FOUND", True)
+    shell.hrctl("apply", "--yes", "--target", "FeatureFlag")
+    (after,) = shell.json(*asked)
+    assert (after["live"]["reason"], after["differs"]) == ("SPLIT", False)
+    shell.hrctl("flag", "rollout", "express", "100")
+    assert "(differs)" in shell.hrctl(*asked)
+
+
+def test_a_list_of_nobody_is_refused(shell: Shell) -> None:
+    begin(shell)
+    shell.write("users.txt", "\n")
+    for verb in (["evaluate", "express"], ["rollout", "express", "50"]):
+        assert "HR253 users.txt names nobody" in refused(
+            shell, "flag", *verb, "--users", "users.txt"
+        )
+    assert "percentage: 10" in shell.read("express.yaml")
+
+
 def test_a_plan_with_nothing_to_do_and_drift(shell: Shell) -> None:
     begin(shell)
     shell.hrctl("apply", "--yes", "--target", "FeatureFlag")

@@ -28,6 +28,7 @@ _REST: Final = 4.0  # seconds after which a connection that nobody used is not t
 _TURNED_AWAY: Final = frozenset({429, 503})  # nothing was done
 _UNCLEAR: Final = frozenset({502, 504})  # of something in between: it may have been done
 _REFUSED: Final = frozenset({401, 403})
+_IMPOSSIBLE: Final = frozenset({"InvalidOperationError", "OperationDeniedError"})  # whoever asks
 _FAULT: Final = 500
 _ERROR: Final = 400
 _REPEATABLE: Final = ("/on", "/off", "/revive", "/playground", "/playground/advanced")
@@ -153,14 +154,15 @@ class Client:
         return token
 
     def _answer(self, status: int, held: bytes) -> Any:
-        if status in _REFUSED:
-            raise self._token_refused()
         try:
             found = json.loads(held) if held else None
         except ValueError as error:
             if status < _ERROR:
                 raise self._unreachable("what answers there is no Unleash") from error
             found = None
+        impossible = isinstance(found, dict) and found.get("name") in _IMPOSSIBLE
+        if status in _REFUSED and not impossible:
+            raise self._token_refused()
         if status < _ERROR:
             return found
         raise Refusal(status, self._token.redacted(_said(found)))

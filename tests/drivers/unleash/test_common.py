@@ -104,3 +104,20 @@ def test_drift_that_no_field_says_is_not_kept_beside_an_edit(
     assert unleash.call("GET", f"{FEATURES}/express")["dependencies"] != []
     project.hrctl("apply", "--yes")
     assert "No changes." in project.hrctl("plan")
+
+
+def test_what_others_depend_on_is_not_deleted(project: UnleashProject, unleash: Unleash) -> None:
+    """Unleash refuses that with the status that it also has for tokens."""
+    declare(project)
+    project.hrctl("apply", "--yes")
+    unleash.call("POST", FEATURES, {"name": "child"})
+    unleash.call("POST", f"{FEATURES}/child/dependencies", {"feature": "express"})
+    project.git("rm", "-q", "express.yaml")
+    project.commit()
+    assert project.fails("apply", "--yes") != 0
+    assert "HR083" in project.err
+    assert "depend on it" in " ".join(project.err.split())
+    assert "token" not in project.err
+    unleash.call("DELETE", f"{FEATURES}/child/dependencies")
+    project.hrctl("apply", "--yes")
+    assert "No changes." in project.hrctl("plan")

@@ -83,10 +83,8 @@ def still(found: Behind, bodies: Mapping[Address, Body]) -> Behind:
 
 
 def words(name: str, was: Json) -> str:
-    """What is told of a setting: ``listens at 127.0.0.1:10000 as before``."""
-    if name == "listen":
-        return f"listens at {was}, as `listen` of hrctl.yaml said"
-    return f"spans go to {was or 'no other place'}, as `traces` of hrctl.yaml said"
+    """What is told of a setting, short enough for a line of a plan."""
+    return f"{name} is still {was or 'not set'}"
 
 
 def overlay(body: Body, was: Mapping[str, Json]) -> Body:

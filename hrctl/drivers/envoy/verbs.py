@@ -12,6 +12,7 @@ from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
 from hrctl.drivers.envoy.names import socket_address
+from hrctl.drivers.mesh import reports
 from hrctl.drivers.mesh.names import called, ident
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
@@ -39,7 +40,8 @@ def health_reports(driver: EnvoyDriver, addresses: Sequence[Address]) -> Iterato
     if not driver.is_up():
         bodies = {}
     known = hosts(driver.admin) if bodies else {}
-    routes = _grid_clusters(driver) if any(one.kind == "Node" for one in bodies) else {}
+    nodes = any(one.kind == "Node" for one in bodies)
+    routes = reports.of_grids(driver.bodies().of("Route"), clusters.names) if nodes else {}
     for address in addresses:
         body = bodies.get(address)
         if body is None:
@@ -74,40 +76,17 @@ def _route_reports(
         )
 
 
-def _grid_clusters(driver: EnvoyDriver) -> dict[str, Address]:
-    """The clusters of grid destinations, and the route that each belongs to."""
-    return {
-        name: address
-        for address, body in driver.bodies().items()
-        if address.kind == "Route"
-        for name, one in zip(
-            clusters.names(address, body["spec"]), body["spec"]["destinations"], strict=True
-        )
-        if one.get("grid") is not None
-    }
-
-
 def _node_report(
     address: Address,
     body: Body,
     known: Mapping[str, list[Host]],
     routes: Mapping[str, Address],
 ) -> HealthReport:
-    state = body["spec"].get("state", "ACTIVE")
-    if state != "ACTIVE":
-        running = _sum(hosts_of(body, known), "rq_active")
-        detail = f"{running} request{'s' * (running != 1)} under way" if running else "idle"
-        return HealthReport(address, state, detail=detail)
     well: dict[Address, bool] = {}
     for name, route in routes.items():
         for host in hosts_of(body, {name: known.get(name, [])}):
             well[route] = well.get(route, True) and is_well(host)
-    if not well:
-        return HealthReport(address, "IDLE", detail="no route chooses it")
-    count = sum(well.values())
-    status = "HEALTHY" if count == len(well) else "DEGRADED" if count else "UNHEALTHY"
-    many = "s" * (len(well) != 1)
-    return HealthReport(address, status, detail=f"well for {count} of {len(well)} route{many}")
+    return reports.of_node(address, body, lambda: _sum(hosts_of(body, known), "rq_active"), well)
 
 
 def hosts_of(body: Body, known: Mapping[str, list[Host]]) -> list[Host]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from hrctl.drivers.api import HealthReport
 from hrctl.drivers.haproxy.backends import names
-from hrctl.drivers.haproxy.draining import address_of, number
+from hrctl.drivers.haproxy.draining import address_of, number, rows_of_all
 from hrctl.drivers.haproxy.runtime import Row
+from hrctl.drivers.mesh import reports
 from hrctl.drivers.mesh.names import called, numeric
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
@@ -71,12 +72,14 @@ def _told(driver: HaproxyDriver, addresses: Sequence[Address]) -> tuple[dict[Add
 def health_reports(driver: HaproxyDriver, addresses: Sequence[Address]) -> Iterator[HealthReport]:
     """For a route one report for each destination; for a node one as a host."""
     bodies, told = _told(driver, addresses)
+    nodes = any(one.kind == "Node" for one in bodies)
+    routes = reports.of_grids(driver.bodies(), names) if nodes else {}
     for address in addresses:
         body = bodies.get(address)
         if body is None:
             yield HealthReport(address, "MISSING", detail="not in this HAProxy")
         elif address.kind == "Node":
-            yield _node_report(address, body, told)
+            yield _node_report(driver, address, body, told, routes)
         else:
             yield from _route_reports(address, body, told)
 
@@ -101,16 +104,23 @@ def _route_reports(address: Address, body: Body, told: Told) -> Iterator[HealthR
         )
 
 
-def _node_report(address: Address, body: Body, told: Told) -> HealthReport:
-    state = body["spec"].get("state", "ACTIVE")
-    rows = told.node(body)
-    if state != "ACTIVE":
-        return HealthReport(address, state, detail=f"wanted {state}")
-    if not rows:
-        return HealthReport(address, "IDLE", detail="no route chooses it")
-    well = sum(map(is_well, rows))
-    status = "HEALTHY" if well == len(rows) else "DEGRADED" if well else "UNHEALTHY"
-    return HealthReport(address, status, detail=f"well for {well} of {len(rows)} routes")
+def _node_report(
+    driver: HaproxyDriver,
+    address: Address,
+    body: Body,
+    told: Told,
+    routes: Mapping[str, Address],
+) -> HealthReport:
+    def running() -> int:  # also in workers that end their own
+        every = rows_of_all(driver.place, driver.runtime)
+        return _sum(Told(every).node(body), "scur")
+
+    well: dict[Address, bool] = {}
+    for row in told.node(body):
+        route = routes.get(row["pxname"])
+        if route is not None:
+            well[route] = well.get(route, True) and is_well(row)
+    return reports.of_node(address, body, running, well)
 
 
 def metric_rows(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -215,3 +217,30 @@ def test_health_tells_of_nodes(mesh: Mesh) -> None:
     mesh.answers(7)
     rows = {address.name: row for address, row in mesh.driver.metrics(names)}
     assert rows["v1"]["requests"] == 7
+
+
+def test_health_of_nodes_counts_routes_that_choose_them_and_what_runs_there(mesh: Mesh) -> None:
+    """A route that leads to the same place by its address is another matter."""
+    node = Address("acme:Node/n")
+    with ThreadPoolExecutor(1) as pool, socket.create_server(("127.0.0.1", 0)) as server:
+        at = f"127.0.0.1:{server.getsockname()[1]}"
+        mesh.put({node: node_body(address=at)})
+        mesh.route(destinations=[{"grid": {}}])
+        mesh.route("direct", hosts=["direct.example"], destinations=[{"address": at}])
+
+        def told() -> tuple[str, str]:
+            (found,) = mesh.driver.health([node])
+            return found.status, found.detail
+
+        assert told() == ("HEALTHY", "well for 1 of 1 route")
+        asking = pool.submit(mesh.get, "/")
+        answering, _ = server.accept()
+        with answering:
+            answering.recv(65536)
+            mesh.put({node: node_body(address=at, state="DRAINING")})
+            assert told() == ("DRAINING", "1 request under way")
+            mesh.route("third", hosts=["third.example"], destinations=[mesh.to("v2")])  # a reload
+            assert told() == ("DRAINING", "1 request under way")
+            answering.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nn")
+            assert asking.result().body == "n"
+        eventually(lambda: told() == ("DRAINING", "idle"), "nothing runs there")

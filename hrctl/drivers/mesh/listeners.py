@@ -51,9 +51,14 @@ class Listeners:
         listen = self._listen(body)
         others = self._routes.setdefault(listen, {})
         _require_same_sort(address, body, listen, others)
-        if self._local and listen not in self._open and not others:
+        # one that the proxy has itself, such as 127.0.0.1 of it in place of 0.0.0.0, is shared
+        if self._local and _port(listen) not in map(_port, self._open) and not others:
             require_free(address, listen)
         others[address] = body
+
+
+def _port(listen: str) -> int:
+    return split_address(listen)[1]
 
 
 def _require_same_sort(

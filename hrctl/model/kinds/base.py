@@ -298,10 +298,13 @@ Size = Annotated[
     str,
     says(units.SIZE, "an amount is written as 512Mi, 4Gi or 1.5Gi", examples=["512Mi", "4Gi"]),
 ]
+_PORT = (  # 1 to 65535
+    r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
 HostPort = Annotated[
     str,
     says(
-        r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}$",
+        rf"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]):{_PORT}$",
         "an address is written as host:port, such as 10.0.0.5:7000",
         examples=["10.0.0.5:7000"],
     ),

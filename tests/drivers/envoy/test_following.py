@@ -156,6 +156,23 @@ def test_another_port_that_somebody_has_is_told(mesh: Mesh, configured: Configur
     assert "listen is still" in str(after.live(WEB)["destinations"])
 
 
+def test_another_host_of_a_port_that_the_proxy_has_itself(mesh: Mesh) -> None:
+    """The port is taken, by who is to have it."""
+    mesh.route(destinations=[mesh.to("v1")])
+    mesh.put({WEB: web(mesh, listen=f"0.0.0.0:{mesh.port}")})
+    assert mesh.get("/").body == "v1"
+    mesh.put({WEB: web(mesh, listen=mesh.listen)})
+    assert mesh.get("/").body == "v1"
+
+
+def test_an_instance_listens_at_numbers(mesh: Mesh) -> None:
+    model = type(mesh.driver).config_model()
+    assert model.model_validate({"listen": "localhost:65535"})
+    for listen in ("edge.example:10000", "127.0.0.1:65536", "127.0.0.1:0"):
+        with pytest.raises(ValueError, match="listen"):
+            model.model_validate({"listen": listen})
+
+
 def test_another_receiver_is_drift_of_traced_routes(mesh: Mesh, configured: Configured) -> None:
     pytest.importorskip("opentelemetry.proto", reason="opentelemetry-proto is not installed")
     one = configured(free_ports())

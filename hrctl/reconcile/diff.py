@@ -20,14 +20,13 @@ Pure functions on JSON values. The rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 from hrctl.model.managed import names
 from hrctl.model.plan import ABSENT, Absent, FieldChange, Reason
 from hrctl.model.values import (
     Body,
     Json,
-    is_reference,
     is_sensitive_reference,
     pointer_parts,
 )
@@ -86,7 +85,7 @@ def covers(shape: Json | Absent, live: Json | Absent) -> bool:
     """Whether `live` has all that `shape` says; keys of its own are allowed (rules 1 and 2)."""
     if shape is live:
         return True
-    if type(shape) is dict and type(live) is dict and not is_reference(shape):
+    if _is_map(shape) and _is_map(live):
         return all(covers(item, live.get(key, ABSENT)) for key, item in shape.items())
     if type(shape) is list and type(live) is list:
         if len(shape) != len(live):
@@ -109,7 +108,7 @@ def _hollow(value: Json | Absent) -> bool:
     return value is ABSENT or value is None or (not value and type(value) in _CONTAINERS)
 
 
-def _is_map(value: Json | Absent) -> bool:
+def _is_map(value: Json | Absent) -> TypeGuard[dict[str, Json]]:
     return type(value) is dict and not (len(value) == 1 and "valueFrom" in value)
 
 
@@ -174,7 +173,7 @@ class _Walk:
         if path in self.unknown:
             self.add(path, desired, applied, live)
         elif _is_map(desired) and _is_map(live):
-            self.maps(path, desired, applied, live, ignored)  # type: ignore[arg-type]
+            self.maps(path, desired, applied, live, ignored)
         elif type(desired) is list and type(live) is list:
             self.lists(path, desired, applied, live, ignored)
         elif not same(desired, live):

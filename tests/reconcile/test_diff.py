@@ -251,6 +251,7 @@ def put(live: Any, desired: Any, applied: Any, parts: list[str], change: FieldCh
 
 @settings(max_examples=100, deadline=None)
 @given(BODIES, BODIES)
+@example({"a": [{}]}, {"a": [{"valueFrom": {"env": "A"}}]})  # a reference is no map
 def test_laws(one: Any, other: Any) -> None:
     assert diff(one, other, one) == ()
     assert diff(one, None, one) == ()

@@ -153,7 +153,7 @@ def test_a_mark_that_was_changed_by_hand_is_no_longer_ours(file: Path) -> None:
 
 
 def test_another_hash_is_refused(file: Path) -> None:
-    with pytest.raises(HrctlError, match="pins hash unleash"):
+    with pytest.raises(HrctlError, match="goes by hash unleash"):
         make(file.parent).plan(create(EXPRESS, {**gradual(10), "hash": "unleash"}))
 
 

@@ -40,7 +40,8 @@ def test_a_split_changes_without_a_reload_and_outlives_the_worker(mesh: Mesh) ->
     assert worker(mesh) == pid
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: mesh.driver.runtime.pid() not in {None, pid}, "another works")
-    assert mesh.answers(50) == {"v2": 50}
+    found = mesh.answers(50)
+    assert found == {"v2": 50}, (mesh.driver.place.present(), mesh.driver.place.applied())
     assert mesh.driver.altered() == {}
 
 

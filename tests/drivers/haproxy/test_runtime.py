@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,8 @@ def test_what_needs_a_reload_gets_one(mesh: Mesh) -> None:
 
 def wrk(mesh: Mesh) -> subprocess.Popen[str]:
     """Requests at full speed, until it is interrupted."""
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed")
     command = ["wrk", "-t1", "-c8", "-d300s", "--timeout", "20s", f"http://{mesh.listen}/"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hrctl.drivers.supervisor.folders import Folders, write_private
+
+_PATIENCE: Final = 5.0  # for a program to stay stopped
 
 
 def start(
@@ -47,13 +50,23 @@ def start(
 
 
 def _restart(client: Any, name: str) -> None:
-    from hrctl.drivers.supervisor.client import RpcFaultError
+    from hrctl.drivers.supervisor.client import Code, RpcFaultError
 
-    # added anew, so that it is the program as it is written now, which may lie elsewhere
-    for method in ("stopProcessGroup", "removeProcessGroup"):
-        with suppress(RpcFaultError):  # it is so already
-            client.call(method, name)
-    client.call("addProcessGroup", name)
+    # added anew, so that it is the program as it is written now, which may lie elsewhere; one that
+    # ends again and again may be started between the stop and the removal
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        for method in ("stopProcessGroup", "removeProcessGroup"):
+            with suppress(RpcFaultError):  # it is so already
+                client.call(method, name)
+        try:
+            client.call("addProcessGroup", name)
+        except RpcFaultError as fault:
+            if fault.code != Code.ALREADY_ADDED or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def section(name: str, command: str, folder: Path, log: Path) -> str:

@@ -92,17 +92,17 @@ def run(command: str, folder: Path, env: dict[str, str]) -> str:
     return text + (f"[{done.returncode}]\n" if done.returncode else "")
 
 
-def replay(file: Path, folder: Path, env: dict[str, str], hidden: Mapping[str, str]) -> None:
-    """Run the commands of a transcript in a folder that becomes a git repository.
+def begin(folder: Path, env: dict[str, str]) -> None:
+    """Make a folder a git repository with all of it in the first commit."""
+    start = "git init -q && git add . && git commit -qm Start"
+    subprocess.run(["bash", "-c", start], cwd=folder, env=env, check=True)
+
+
+def replayed(file: Path, folder: Path, env: dict[str, str], hidden: Mapping[str, str]) -> str:
+    """The transcript as running its commands gives it; with HRCTL_UPDATE it is written so.
 
     `hidden` are patterns of what differs from run to run, and what stands for each.
     """
-    subprocess.run(
-        ["bash", "-c", "git init -q && git add . && git commit -qm Start"],
-        cwd=folder,
-        env=env,
-        check=True,
-    )
     head, *commands = re.split(r"(?m)^\$ ", file.read_text("utf-8"))
     got = [head]
     for block in commands:
@@ -114,11 +114,13 @@ def replay(file: Path, folder: Path, env: dict[str, str], hidden: Mapping[str, s
     text = "$ ".join(got)
     if os.environ.get("HRCTL_UPDATE"):
         file.write_text(text, "utf-8")
-    assert text == file.read_text("utf-8")
+    return text
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_transcript(file: Path, folder: Path, tmp_path: Path) -> None:
     if "jq " in file.read_text("utf-8") and shutil.which("jq") is None:
         pytest.skip("jq is not installed")
-    replay(file, folder, environ(tmp_path), {})
+    env = environ(tmp_path)
+    begin(folder, env)
+    assert replayed(file, folder, env, {}) == file.read_text("utf-8")

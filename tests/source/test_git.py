@@ -272,7 +272,8 @@ def test_a_repository_with_sha256(folder: ProjectFolder) -> None:
 
 def test_a_blob_that_git_does_not_have(folder: ProjectFolder) -> None:
     folder.commit()
-    refused("HR066", lambda: list(blobs.read(folder.root, ["0" * 40])))
+    said = refused("HR066", lambda: list(blobs.read(folder.root, ["0" * 40])))
+    assert "git has no blob 0000" in said
 
 
 def test_crlf_line_ends_that_git_converts(folder: ProjectFolder) -> None:

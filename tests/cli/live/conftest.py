@@ -18,7 +18,7 @@ import pytest
 from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import EnvoyDriver
 from hrctl.logic.grid.balance import balance
-from tests.cli.test_transcripts import environ
+from tests.cli.test_transcripts import begin, environ
 from tests.drivers.envoy.conftest import Answer, eventually
 from tests.drivers.supervisor.conftest import free_ports
 
@@ -48,12 +48,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
     found = environ(tmp_path) | ports
     found["KEY"] = _key_of_south(ports)
     found["PATH"] = f"{ask.parent}{os.pathsep}{found['PATH']}"
-    subprocess.run(
-        ["bash", "-c", "git init -q && git add . && git commit -qm Start"],
-        cwd=root,
-        env=found,
-        check=True,
-    )
+    begin(root, found)
     with ExitStack() as stack:
         for number in (1, 2):
             port = ports[f"PORT{number}"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-import subprocess
 import sys
-import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +11,9 @@ from typing import Any
 import pyrage
 import pytest
 
-from hrctl.cli.main import main
 from hrctl.model.places import SecretPlace
 from hrctl.secrets import seal
+from tests.cli.verbs.conftest import Shell
 
 FILES = {
     ".gitignore": ".hrctl/\n*.key\n",
@@ -62,16 +59,11 @@ FILES = {
 
 
 @dataclass
-class Vault:
+class Vault(Shell):
     """Runs hrctl in the project's folder; `keys` are identities by name."""
 
-    root: Path
-    capsys: pytest.CaptureFixture[str]
-    patch: pytest.MonkeyPatch
+    patch: pytest.MonkeyPatch = field(kw_only=True)
     keys: dict[str, pyrage.x25519.Identity] = field(default_factory=dict)
-    code: int = 0
-    out: str = ""
-    err: str = ""
 
     def hrctl(self, *args: str, typed: str | bytes | None = None) -> str:
         """Standard output of a run that must do well."""
@@ -83,25 +75,7 @@ class Vault:
         data = typed.encode() if isinstance(typed, str) else typed
         if data is not None:
             self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
-        self.code = main(list(args))
-        self.out, self.err = self.capsys.readouterr()
-        return self.code
-
-    def json(self, *args: str) -> Any:
-        return json.loads(self.hrctl(*args, "-o", "json"))
-
-    def git(self, *args: str) -> str:
-        return subprocess.run(
-            ["git", *args], cwd=self.root, check=True, capture_output=True, text=True
-        ).stdout
-
-    def write(self, path: str, text: str) -> None:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(textwrap.dedent(text).encode())
-
-    def read(self, path: str) -> str:
-        return (self.root / path).read_bytes().decode()
+        return super().fails(*args)
 
     def public(self, name: str) -> str:
         return str(self.keys[name].to_public())
@@ -137,7 +111,7 @@ def vault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Vault:
     root = tmp_path / "acme"
-    made = Vault(root, capsys, monkeypatch)
+    made = Vault(root, capsys, patch=monkeypatch)
     for path, text in FILES.items():
         made.write(path, text)
     for who in ("AUTHOR", "COMMITTER"):

@@ -39,5 +39,6 @@ def test_transcript(file: Path, unleash: Unleash, tmp_path: Path) -> None:
         re.escape(unleash.url): "https://unleash.example",
         r"(Committed|removed in) [0-9a-f]{7}": r"\1 COMMIT",  # hrctl.yaml has the port
     }
-    transcripts.replay(file, folder, env, hidden)
+    transcripts.begin(folder, env)
+    assert transcripts.replayed(file, folder, env, hidden) == file.read_text("utf-8")
     assert ADMIN not in file.read_text("utf-8")

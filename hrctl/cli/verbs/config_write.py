@@ -14,7 +14,7 @@ from hrctl.cli.session import Session
 from hrctl.cli.verbs import config_find as find
 from hrctl.cli.verbs.config_change import SECRET, ConfigChange
 from hrctl.cli.verbs.config_find import Config, Key, Where
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Apply, Message, Then, Yes, editing
 from hrctl.cli.verbs.naming import Into
 from hrctl.diagnostics import HrctlError
 from hrctl.model.entries import TYPES, Entry, as_text, entry_at, known_type, parse, type_of
@@ -22,6 +22,7 @@ from hrctl.model.tree import Tree
 from hrctl.model.values import Json
 
 
+@editing
 def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     key: Key,
@@ -44,10 +45,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
             autocompletion=lambda: list(TYPES),
         ),
     ] = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Set the value of a key; it is checked against the type and the rules of its entry.
 
@@ -61,7 +59,6 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
     """
     if kind is not None and kind not in TYPES:
         raise HrctlError.of("HR162", f"'{kind}' is no type", hint=f"one of {', '.join(TYPES)}")
-    then = Then(commit, message, apply, yes)
     with Session(console_of(ctx)) as session:
         from hrctl.cli.secrets.target import lenient_tree
 
@@ -102,16 +99,14 @@ def _refuse_argument(value: str | None) -> None:
         )
 
 
-def unset(  # noqa: PLR0913 - each option is a parameter
+@editing
+def unset(
     ctx: typer.Context,
     key: Key,
     *,
     where: Where = None,
     config: Config = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Take an entry away, with its rules and its default.
 
@@ -124,7 +119,6 @@ def unset(  # noqa: PLR0913 - each option is a parameter
         entry = _here(tree, key, where, config)
         changed = ConfigChange(session, tree, entry.address)
         changed.take_away(key)
-        then = Then(commit, message, apply, yes)
         told = f"Took {key} away." if entry.is_secret else None
         return changed.finish(f"Unset {key} of {entry.address}", then, told)
 
@@ -140,16 +134,14 @@ def _here(tree: Tree, key: str, where: str | None, config: str | None) -> Entry:
     return found
 
 
-def reset(  # noqa: PLR0913 - each option is a parameter
+@editing
+def reset(
     ctx: typer.Context,
     key: Key,
     *,
     where: Where = None,
     config: Config = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Take the value of a key away, so that its default holds.
 
@@ -169,7 +161,6 @@ def reset(  # noqa: PLR0913 - each option is a parameter
         changed = ConfigChange(session, tree, entry.address)
         if entry.is_set:
             changed.take_away(key, "value", "valueFrom")
-        then = Then(commit, message, apply, yes)
         return changed.finish(f"Reset {key} of {entry.address} to its default", then)
 
 
@@ -213,6 +204,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter
         return changed.finish(f"Roll back {key} of {address} to {goal.name}", then, told)
 
 
+@editing
 def import_(  # noqa: PLR0913 - each option is a parameter
     ctx: typer.Context,
     file: Annotated[
@@ -225,10 +217,7 @@ def import_(  # noqa: PLR0913 - each option is a parameter
         str | None,
         typer.Option("--format", metavar="FORMAT", help="dotenv, json or yaml; default: by name."),
     ] = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Set many values from a file, or bring in the manifests that `export --manifests` wrote.
 
@@ -244,7 +233,6 @@ def import_(  # noqa: PLR0913 - each option is a parameter
     from hrctl.cli.verbs.transfer import bring
     from hrctl.model.kinds import kind
 
-    then = Then(commit, message, apply, yes)
     data = _bytes(file)
     found = _values(data, str(file), layout)
     with Session(console_of(ctx)) as session:

@@ -6,11 +6,13 @@ have errors the files are put back as they were.
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,10 +42,26 @@ _SIGNS = {"+": "green", "-": "red"}
 class Then:
     """What is to happen to an edit that is written, as the options say."""
 
-    commit: bool = False
-    message: str | None = None
-    apply: bool = False
-    yes: bool = False
+    commit: Commit = False
+    message: Message = None
+    apply: Apply = False
+    yes: Yes = False
+
+
+def editing(verb: Callable[..., int]) -> Callable[..., int]:
+    """A verb with an option for each field of `Then`, which it is given as `then`."""
+    signature = inspect.signature(verb, eval_str=True)
+    options = inspect.signature(Then, eval_str=True).parameters
+    own = [one for one in signature.parameters.values() if one.name != "then"]
+    added = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options.values()]
+
+    @wraps(verb)
+    def command(*args: object, **given: Any) -> int:
+        then = Then(**{name: given.pop(name) for name in options})
+        return verb(*args, **given, then=then)
+
+    command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return command
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.render.table import Narrow
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
 from hrctl.cli.verbs.flag_stale import stale
@@ -90,6 +90,7 @@ def reach(spec: dict[str, Json]) -> str | None:
     return strategy if share is None else f"{strategy} {share:g} %"
 
 
+@editing
 def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     name: New,
@@ -113,10 +114,7 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         str | None, typer.Option("--expires", metavar="DATE", help="After this day it is stale.")
     ] = None,
     settings: Settings = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Write the manifest of a new flag, off at first; it is checked with the whole tree.
 
@@ -141,7 +139,6 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
     fields = {path: value for path, value in given.items() if value is not None}
     with Session(console_of(ctx)) as session:
         fields |= _needed_hash(session, registry) | parse_settings(settings or [])
-        then = Then(commit, message, apply, yes)
         return write_new(session, kind(KIND), (name, registry), fields, then)
 
 

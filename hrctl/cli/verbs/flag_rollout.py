@@ -13,7 +13,7 @@ from hrctl.cli.app import console_of
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import NULL, Draft, change_fields
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.flag_evaluate import Asker, Users
 from hrctl.cli.verbs.naming import Name
 from hrctl.cli.verbs.write import parse_value
@@ -49,6 +49,7 @@ class Wanted:
     salt: str | None
 
 
+@editing
 def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     name: Name,
@@ -77,10 +78,7 @@ def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer ta
         str | None, typer.Option("--salt", metavar="TEXT", help="Another one, another test.")
     ] = None,
     users: Users = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Edit to whom a flag goes, keeping comments, and tell who gets another answer by that.
 
@@ -121,7 +119,7 @@ def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer ta
         if moved is not None and not session.console.json_output:
             session.console.lines(_lines(moved))
         subject = f"Roll out {address}" + ("" if share is None else f" to {share:g} %")
-        wish = edits.Wish(subject, [address], Then(commit, message, apply, yes), also=told)
+        wish = edits.Wish(subject, [address], then, also=told)
         return edits.finish(session, draft, wish)
 
 

@@ -21,7 +21,7 @@ from hrctl.cli.verbs.draft import (
     own_document,
     remove_resource,
 )
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.naming import In
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, ancestors
@@ -45,7 +45,8 @@ class Row(NamedTuple):
     fields: dict[str, Json]
 
 
-def discover(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+@editing
+def discover(
     ctx: typer.Context,
     *,
     registry: In = None,
@@ -55,10 +56,7 @@ def discover(  # noqa: PLR0913 - each option is a parameter: that is how typer t
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Leave with 2 where something differs.")
     ] = False,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Compare the nodes that a registry's `discovery` finds with those that are declared.
 
@@ -68,7 +66,7 @@ def discover(  # noqa: PLR0913 - each option is a parameter: that is how typer t
       hrctl grid discover --in prod
       hrctl grid discover --in prod --write --commit --apply --yes
     """
-    if not write and (commit or apply):
+    if not write and (then.commit or then.apply):
         raise HrctlError.of("HR145", "--commit and --apply go with --write", hint="add --write")
     console = console_of(ctx)
     with Session(console) as session:
@@ -84,7 +82,6 @@ def discover(  # noqa: PLR0913 - each option is a parameter: that is how typer t
             _write(draft, tree, todo)
             subject = f"Write {len(todo)} discovered node{'s' * (len(todo) > 1)}"
             targets = [str(row.address) for row in todo]
-            then = Then(commit, message, apply, yes)
             return edits.finish(
                 session, draft, edits.Wish(subject, targets, then, also={"nodes": shown})
             )

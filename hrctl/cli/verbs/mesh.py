@@ -12,7 +12,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, measure, naming
 from hrctl.cli.verbs.draft import Draft, change_fields
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.live import by_driver
 from hrctl.cli.verbs.mesh_simulate import simulate
@@ -29,6 +29,7 @@ KIND = "Route"
 _WHOLE = 100
 
 
+@editing
 def add_route(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     name: New,
@@ -56,10 +57,7 @@ def add_route(  # noqa: PLR0913 - each option is a parameter: that is how typer 
         str, typer.Option("--type", metavar="TYPE", help="HTTP, GRPC, TCP or WEBSOCKET.")
     ] = "HTTP",
     settings: Settings = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Write the manifest of a new Route; it is checked with the whole tree.
 
@@ -77,7 +75,6 @@ def add_route(  # noqa: PLR0913 - each option is a parameter: that is how typer 
     fields = {path: value for path, value in given.items() if value is not None}
     with Session(console_of(ctx)) as session:
         fields |= parse_settings(settings or [])
-        then = Then(commit, message, apply, yes)
         return write_new(session, kind(KIND), (name, registry), fields, then)
 
 
@@ -96,17 +93,15 @@ def _destination(text: str) -> dict[str, Json]:
     return found
 
 
-def traffic_split(  # noqa: PLR0913 - each option is a parameter
+@editing
+def traffic_split(
     ctx: typer.Context,
     name: Name,
     parts: Annotated[
         list[str], typer.Argument(metavar="SUBSET=PERCENT...", help="They add up to 100.")
     ],
     *,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Say which part of the requests each subset of a Route's destinations gets.
 
@@ -135,7 +130,7 @@ def traffic_split(  # noqa: PLR0913 - each option is a parameter
             split = {"mode": "PERCENTAGE", "rules": rules}
             change_fields(draft, tree, address, _split_fields(spec, split))
         shown = " ".join(f"{subset}={part:g}" for subset, part in wanted.items())
-        wish = edits.Wish(f"Split {address} {shown}", [address], Then(commit, message, apply, yes))
+        wish = edits.Wish(f"Split {address} {shown}", [address], then)
         return edits.finish(session, draft, wish)
 
 
@@ -178,6 +173,7 @@ def _split_fields(spec: Mapping[str, Any], split: dict[str, Json]) -> dict[str, 
     }
 
 
+@editing
 def circuit_breaker(  # noqa: PLR0913 - each option is a parameter
     ctx: typer.Context,
     name: Name,
@@ -198,10 +194,7 @@ def circuit_breaker(  # noqa: PLR0913 - each option is a parameter
         int | None, typer.Option("--max-pending", min=1, metavar="N", help="That wait.")
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Have none.")] = False,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Set the circuit breaker of a Route; without options, show the state of each circuit.
 
@@ -216,10 +209,10 @@ def circuit_breaker(  # noqa: PLR0913 - each option is a parameter
         "maxRequests": requests,
         "maxPending": pending,
     }
-    then = Then(commit, message, apply, yes)
     return _set_or_show(ctx, name, "circuitBreaker", given, off=off, then=then)
 
 
+@editing
 def retry(  # noqa: PLR0913 - each option is a parameter
     ctx: typer.Context,
     name: Name,
@@ -239,10 +232,7 @@ def retry(  # noqa: PLR0913 - each option is a parameter
         str | None, typer.Option("--per-try-timeout", metavar="TIME", help="For one try.")
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Try nothing again.")] = False,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Set what a Route tries again; without options, show it.
 
@@ -256,7 +246,6 @@ def retry(  # noqa: PLR0913 - each option is a parameter
         "statusCodes": codes,
         "perTryTimeout": per_try,
     }
-    then = Then(commit, message, apply, yes)
     return _set_or_show(ctx, name, "retry", given, off=off, then=then)
 
 

@@ -11,7 +11,7 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import measure, naming
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.live import by_driver, cannot
 from hrctl.cli.verbs.naming import Into, Name
@@ -26,6 +26,7 @@ from hrctl.model.values import Json
 KIND = "Service"
 
 
+@editing
 def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
     ctx: typer.Context,
     name: New,
@@ -49,10 +50,7 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         typer.Option("--env", metavar="NAME=VALUE", help="Of its environment. Repeatable."),
     ] = None,
     settings: Settings = None,
-    commit: Commit = False,
-    message: Message = None,
-    apply: Apply = False,
-    yes: Yes = False,
+    then: Then,
 ) -> int:
     """Write the manifest of a new Service; it is checked with the whole tree.
 
@@ -68,7 +66,6 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         "/spec/env": dict(_pair(one, "--env LOG_LEVEL=debug") for one in env or ()) or None,
     }
     fields = {path: value for path, value in given.items() if value is not None}
-    then = Then(commit, message, apply, yes)
     with Session(console_of(ctx)) as session:
         fields |= parse_settings(settings or [])
         return write_new(session, kind(KIND), (name, registry), fields, then)

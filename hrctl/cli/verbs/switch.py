@@ -11,7 +11,7 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import Draft, change_fields
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.naming import Name
 from hrctl.model.kinds import Kind
 
@@ -41,14 +41,12 @@ def switch(  # noqa: PLR0913 - what the verbs differ in
         remark: says what a person may not expect.
     """
 
-    def change(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+    @editing
+    def change(
         ctx: typer.Context,
         name: Name,
         *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
+        then: Then,
     ) -> int:
         with Session(console_of(ctx)) as session:
             tree = session.tree()
@@ -60,7 +58,7 @@ def switch(  # noqa: PLR0913 - what the verbs differ in
             if remark is not None and (said := remark(spec, name)):
                 session.console.note(said)
             subject = f"{verb.title()} {address}"
-            wish = edits.Wish(subject, [address], Then(commit, message, apply, yes))
+            wish = edits.Wish(subject, [address], then)
             return edits.finish(session, draft, wish)
 
     group = one.group

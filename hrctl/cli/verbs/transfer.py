@@ -15,7 +15,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import API_VERSION, Draft, append, beside
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.naming import In, Into
 from hrctl.cli.verbs.write import documented
 from hrctl.diagnostics import HrctlError
@@ -110,21 +110,18 @@ def _lifecycle(lifecycle: Lifecycle) -> dict[str, Json]:
 def importer(one: Kind) -> Function:
     """The verb `import` of a kind."""
 
-    def import_(  # noqa: PLR0913 - each option is a parameter
+    @editing
+    def import_(
         ctx: typer.Context,
         file: Annotated[
             Path, typer.Argument(metavar="FILE", help="Manifests as YAML or JSON; - for stdin.")
         ],
         *,
         registry: Into = None,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
+        then: Then,
     ) -> int:
         data = _read(file)
         with Session(console_of(ctx)) as session:
-            then = Then(commit, message, apply, yes)
             return bring(session, one, data, str(file), registry, then)
 
     text = (

@@ -11,7 +11,7 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import Draft, add_resource, remove_registry, remove_resource
-from hrctl.cli.verbs.edits import Apply, Commit, Message, Then, Yes
+from hrctl.cli.verbs.edits import Then, editing
 from hrctl.cli.verbs.naming import Into, Name
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, is_name
@@ -108,22 +108,18 @@ def write_new(
 def creator(one: Kind, verb: str = "create") -> Function:
     """The verb `create` of a kind, under whatever name."""
 
-    def create(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
+    @editing
+    def create(
         ctx: typer.Context,
         name: New,
         *,
         registry: Into = None,
         settings: Settings = None,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
+        then: Then,
     ) -> int:
         with Session(console_of(ctx)) as session:
             fields = parse_settings(settings or [])
-            return write_new(
-                session, one, (name, registry), fields, Then(commit, message, apply, yes)
-            )
+            return write_new(session, one, (name, registry), fields, then)
 
     text = f"Write the manifest of a new {one.name}; it is checked with the whole tree."
     field = (one.type_path or "").rpartition("/")[2]
@@ -136,21 +132,19 @@ def remover(one: Kind, verb: str = "remove") -> Function:
     if one.name == "Registry":
         return _registry_remover(one, verb)
 
-    def remove(  # noqa: PLR0913 - each option is a parameter
+    @editing
+    def remove(
         ctx: typer.Context,
         name: Name,
         *,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
+        then: Then,
     ) -> int:
         with Session(console_of(ctx)) as session:
             tree = session.tree()
             address = naming.find(tree, one.name, name)
             draft = Draft(session.project.root)
             remove_resource(draft, tree, address)
-            wish = edits.Wish(f"Remove {address}", [address], Then(commit, message, apply, yes))
+            wish = edits.Wish(f"Remove {address}", [address], then)
             return edits.finish(session, draft, wish)
 
     text = f"Take the manifest of a {one.name} away; an apply then deletes what is live."
@@ -158,24 +152,20 @@ def remover(one: Kind, verb: str = "remove") -> Function:
 
 
 def _registry_remover(one: Kind, verb: str) -> Function:
-    def remove(  # noqa: PLR0913 - each option is a parameter
+    @editing
+    def remove(
         ctx: typer.Context,
         name: Name,
         *,
         cascade: Cascade = False,
-        commit: Commit = False,
-        message: Message = None,
-        apply: Apply = False,
-        yes: Yes = False,
+        then: Then,
     ) -> int:
         with Session(console_of(ctx)) as session:
             tree = session.tree()
             path = naming.find(tree, one.name, name).registry
             draft = Draft(session.project.root)
             remove_registry(draft, tree, path, cascade=cascade)
-            wish = edits.Wish(
-                f"Remove registry {path}", [path], Then(commit, message, apply, yes), cascade
-            )
+            wish = edits.Wish(f"Remove registry {path}", [path], then, cascade)
             return edits.finish(session, draft, wish)
 
     text = (

@@ -154,10 +154,28 @@ def ask_node(
     config: str, asks: Sequence[tuple[str, str, Any, dict[str, Any]]]
 ) -> tuple[list[dict[str, Any]], float]:
     """What @openfeature/flagd-core answers, and how many milliseconds it took to load."""
+    done = _node(config, asks)
+    assert done.returncode == 0, done.stderr[:2000]
+    answered = json.loads(done.stdout)
+    return answered["answers"], answered["loaded"]
+
+
+def schema_error(config: str) -> str | None:
+    """What flagd's published schemas, which @openfeature/flagd-core brings, do not allow."""
+    done = _node(config, [])
+    if done.returncode == 0:
+        return None
+    assert "invalid flagd flag configuration" in done.stderr
+    return done.stderr
+
+
+def _node(
+    config: str, asks: Sequence[tuple[str, str, Any, dict[str, Any]]]
+) -> subprocess.CompletedProcess[str]:
     node = shutil.which("node")
     if node is None or not (NODE / "node_modules" / "@openfeature" / "flagd-core").is_dir():
         pytest.skip("@openfeature/flagd-core is not installed (make dev)")
-    done = subprocess.run(
+    return subprocess.run(
         [node, "flagd_core.js"],
         input=json.dumps({"config": config, "asks": asks}),
         capture_output=True,
@@ -166,9 +184,6 @@ def ask_node(
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr[:2000]
-    answered = json.loads(done.stdout)
-    return answered["answers"], answered["loaded"]
 
 
 def ask_python(

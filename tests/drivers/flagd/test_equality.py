@@ -7,6 +7,8 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+import pytest
+
 from hrctl.drivers.flagd.definition import define
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
 from tests.drivers.flagd import pairs
@@ -34,35 +36,43 @@ def asked() -> tuple[str, list[Ask], list[Evaluation]]:
     return configuration(specs), asks, answers
 
 
-def require_equal(theirs: list[dict[str, Any]]) -> None:
+# hrctl's reason and theirs: flagd knows no SPLIT, and calls a key that is missing a rule that does
+# not match
+REASONS = {
+    ("STATIC", "STATIC"),
+    ("DEFAULT", "DEFAULT"),
+    ("TARGETING_MATCH", "TARGETING_MATCH"),
+    ("SPLIT", "TARGETING_MATCH"),
+    ("ERROR", "DEFAULT"),
+    ("DISABLED", "DISABLED"),
+}
+Compared = tuple[list[tuple[Ask, Evaluation, dict[str, Any]]], Counter[tuple[str, str]]]
+
+
+def compared(theirs: list[dict[str, Any]]) -> Compared:
+    """Each answer that is another than hrctl's, and how often which reasons went together."""
     _, asks, ours = asked()
+    others = []
     reasons: Counter[tuple[str, str]] = Counter()
     for ask, answer, their in zip(asks, ours, theirs, strict=True):
         reasons[answer.reason, their["reason"]] += 1
         if answer.reason is Reason.DISABLED:
             # a disabled flag gives what the code passes, in every SDK
-            assert (their["value"], their["reason"]) == (ask[2], "DISABLED"), ask
+            same = (their["value"], their["reason"]) == (ask[2], "DISABLED")
         else:
-            assert (their["variant"], their["value"]) == (answer.variant, answer.value), (
-                ask,
-                their,
-            )
-        assert their.get("errorCode") is None, (ask, their)
-    # flagd knows no SPLIT, and calls a key that is missing a rule that does not match
-    assert set(reasons) <= {
-        ("STATIC", "STATIC"),
-        ("DEFAULT", "DEFAULT"),
-        ("TARGETING_MATCH", "TARGETING_MATCH"),
-        ("SPLIT", "TARGETING_MATCH"),
-        ("ERROR", "DEFAULT"),
-        ("DISABLED", "DISABLED"),
-    }
-    assert min(reasons.values()) > 50
+            same = (their["variant"], their["value"]) == (answer.variant, answer.value)
+        if not same or their.get("errorCode") is not None:
+            others.append((ask, answer, their))
+    return others, reasons
 
 
 def test_python() -> None:
     config, asks, _ = asked()
-    require_equal(pairs.ask_python(config, asks))
+    others, reasons = compared(pairs.ask_python(config, asks))
+    assert others == []
+    assert set(reasons) == REASONS
+    assert reasons.total() == COUNT
+    assert min(reasons.values()) > 50
 
 
 def test_the_short_form_is_python_s_too() -> None:
@@ -71,12 +81,30 @@ def test_the_short_form_is_python_s_too() -> None:
     config, asks, _ = asked()
     short = json.dumps({"flags": made})
     assert len(short) < len(config)
-    require_equal(pairs.ask_python(short, asks))
+    others, reasons = compared(pairs.ask_python(short, asks))
+    assert others == []
+    assert set(reasons) == REASONS
+    assert min(reasons.values()) > 50
 
 
 def test_node() -> None:
     config, asks, _ = asked()
-    require_equal(pairs.ask_node(config, asks)[0])
+    others, reasons = compared(pairs.ask_node(config, asks)[0])
+    assert others == []
+    assert set(reasons) == REASONS
+    assert reasons.total() == COUNT
+    assert min(reasons.values()) > 50
+
+
+def test_what_differs_is_seen() -> None:
+    """The comparison can fail: one salt that is another moves users of that flag, and no others."""
+    specs = pairs.flags(SEED, 400)
+    _, asks, ours = asked()
+    (moved, *_) = (ask[1] for ask, one in zip(asks, ours, strict=True) if one.reason == "SPLIT")
+    rollout = {**specs[moved]["rollout"], "salt": "another"}
+    specs[moved] = {**specs[moved], "rollout": rollout}
+    others, _ = compared(pairs.ask_python(configuration(specs), asks))
+    assert {ask[1] for ask, _, _ in others} == {moved}
 
 
 BASE: dict[str, Any] = {
@@ -86,6 +114,28 @@ BASE: dict[str, Any] = {
     "default": "off",
 }
 HALF = {"strategy": "GRADUAL", "percentage": 50, "stickiness": "userId"}
+
+
+@pytest.mark.parametrize("bare_text", [True, False])
+def test_it_is_valid_against_flagd_s_schema(*, bare_text: bool) -> None:
+    specs = pairs.flags(SEED, 400)
+    made = {name: define(name, {"spec": one}, bare_text=bare_text) for name, one in specs.items()}
+    assert pairs.schema_error(json.dumps({"flags": made})) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "ON"},
+        {"variants": {}},
+        {"targeting": {"fractional": [["on", "many"]]}},
+        {"targeting": {"starts_with": ["one"]}},
+    ],
+)
+def test_the_schema_is_asked(change: dict[str, Any]) -> None:
+    """What is not valid is refused, so that the test before this one can fail."""
+    definition = {**define("flag", {"spec": {**BASE, "rollout": HALF}}), **change}
+    assert pairs.schema_error(json.dumps({"flags": {"flag": definition}})) is not None
 
 
 def differing(spec: dict[str, Any], contexts: list[dict[str, Any]]) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -109,21 +109,11 @@ def traffic_split(
       hrctl mesh traffic-split shop v1=90 v2=10
       hrctl mesh traffic-split prod:shop v1=50 v2=50 --commit --apply
     """
-    wanted = _percentages(parts)
     with Session(console_of(ctx)) as session:
         tree = session.tree()
         address = naming.find(tree, KIND, name)
         spec = tree.resource(address).body["spec"]
-        known = list(
-            dict.fromkeys(one["subset"] for one in spec["destinations"] if "subset" in one)
-        )
-        for subset in wanted:
-            if subset not in known:
-                raise HrctlError.of(
-                    "HR162",
-                    f"{address} has no destination with the subset '{subset}'",
-                    hint=f"it has {', '.join(known) or 'none: give its destinations a `subset`'}",
-                )
+        wanted = _percentages(address, spec, parts)
         draft = Draft(session.project.root)
         if wanted != _present(spec):
             rules = [{"subset": subset, "percentage": part} for subset, part in wanted.items()]
@@ -134,7 +124,13 @@ def traffic_split(
         return edits.finish(session, draft, wish)
 
 
-def _percentages(parts: list[str]) -> dict[str, float]:
+def _percentages(address: Address, spec: Mapping[str, Any], parts: list[str]) -> dict[str, float]:
+    """The part of each subset that is named, 100 in all.
+
+    Raises:
+        HrctlError: HR162, with a split of the route's own subsets as the hint.
+    """
+    known = list(dict.fromkeys(one["subset"] for one in spec["destinations"] if "subset" in one))
     found: dict[str, float] = {}
     for part in parts:
         subset, _, text = part.partition("=")
@@ -143,14 +139,33 @@ def _percentages(parts: list[str]) -> dict[str, float]:
         except ValueError:
             number = -1.0
         if not subset or not 0 <= number <= _WHOLE:
-            raise HrctlError.of("HR162", f"'{part}' is not SUBSET=PERCENT", hint="as v1=90 v2=10")
+            hint = _example(known)
+            raise HrctlError.of("HR162", f"'{part}' is not SUBSET=PERCENT", hint=hint)
         found[subset] = int(number) if number == int(number) else number
+    for subset in found:
+        if subset not in known:
+            raise HrctlError.of(
+                "HR162",
+                f"{address} has no destination with the subset '{subset}'",
+                hint=f"it has {', '.join(known)}" if known else _NO_SUBSETS,
+            )
     total = sum(found.values())
     if abs(total - _WHOLE) > 1e-9:  # noqa: PLR2004 - as good as the same
-        raise HrctlError.of(
-            "HR162", f"the parts add up to {total:g}, not to 100", hint="as v1=90 v2=10"
-        )
+        hint = _example(known)
+        raise HrctlError.of("HR162", f"the parts add up to {total:g}, not to 100", hint=hint)
     return found
+
+
+_NO_SUBSETS: Final = "it has none: give its destinations a `subset`"
+
+
+def _example(subsets: list[str]) -> str:
+    """A split that is right: equal whole parts, of which the first has what is left over."""
+    if not subsets:
+        return _NO_SUBSETS
+    each, left = divmod(_WHOLE, len(subsets))
+    first, *others = subsets
+    return " ".join(["as", f"{first}={each + left}", *(f"{one}={each}" for one in others)])
 
 
 def _present(spec: Mapping[str, Any]) -> dict[str, float] | None:

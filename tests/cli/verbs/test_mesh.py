@@ -80,6 +80,18 @@ def test_a_wrong_split_changes_nothing(mesh: Shell, parts: list[str], says: str)
     assert mesh.files() == before
 
 
+@pytest.mark.parametrize("parts", [["v1=90", "v2=20"], ["v1"]])
+def test_the_hint_of_a_wrong_split_can_be_typed(mesh: Shell, parts: list[str]) -> None:
+    mesh.fails("mesh", "traffic-split", "web", *parts)
+    assert "as v1=34 v2=33 v3=33" in mesh.err
+    mesh.hrctl("mesh", "traffic-split", "web", "v1=34", "v2=33", "v3=33")
+
+
+def test_a_route_without_subsets_cannot_be_split(mesh: Shell) -> None:
+    assert mesh.fails("mesh", "traffic-split", "admin", "v1=100") == 1
+    assert "it has none: give its destinations a `subset`" in mesh.err
+
+
 def test_breaker_and_retries_are_set_shown_and_taken_away(mesh: Shell) -> None:
     mesh.hrctl("mesh", "circuit-breaker", "web", "--failures", "7", "--open-for", "10s")
     mesh.hrctl("mesh", "retry", "web", "--attempts", "4", "--on", "reset", "--status-code", "429")

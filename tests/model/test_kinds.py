@@ -104,6 +104,13 @@ def test_what_is_no_duration(written: str | float) -> None:
         units.duration(written)
 
 
+@pytest.mark.parametrize("written", ["36526d", 3.2e9, "9" * 400 + "d", "9" * 400 + "ms"])
+def test_a_duration_has_an_end(written: str | float) -> None:
+    with pytest.raises(units.TooLong):
+        units.duration(written)
+    assert units.duration("36525d") == "36525d"
+
+
 @given(st.integers(0, 10**12))
 def test_a_duration_keeps_its_length(milliseconds: int) -> None:
     body = units.duration(f"{milliseconds}ms")

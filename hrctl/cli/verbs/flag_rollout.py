@@ -27,13 +27,13 @@ SYNTHETIC: Final = 100_000
 STRATEGIES: Final = ("INSTANT", "GRADUAL", "CANARY", "BLUE_GREEN", "AB_TEST")
 _NAMED: Final = 20  # users of a list who are named
 _BELONGS: Final[dict[str, set[str]]] = {
-    "INSTANT": set(),
-    "GRADUAL": {"percentage", "steps"},
-    "CANARY": {"percentage", "steps", "groups"},
+    "INSTANT": {"variant"},
+    "GRADUAL": {"variant", "percentage", "steps"},
+    "CANARY": {"variant", "percentage", "steps", "groups"},
     "BLUE_GREEN": {"live"},
     "AB_TEST": {"weights"},
 }
-_OWN: Final = ("percentage", "steps", "groups", "live", "weights")
+_OWN: Final = ("variant", "percentage", "steps", "groups", "live", "weights")
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,8 @@ def _duration(value: Any) -> str:
         raise wrong_type("a duration", value)
     try:
         return units.duration(value)
+    except units.TooLong:
+        raise fault("HR024", "{field} is longer than a hundred years") from None
     except ValueError:
         raise fault(
             "HR024",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from hrctl.model.kinds import conditions
+from hrctl.model.kinds import conditions, variants
 from hrctl.model.kinds.base import (
     Broken,
     Duration,
@@ -22,13 +21,12 @@ from hrctl.model.kinds.base import (
     Weight,
     choices,
     fault,
-    got,
     says,
     wrong_type,
 )
 from hrctl.model.kinds.compared import FINEST
 from hrctl.model.kinds.conditions import given, is_or_left_out, needed, one_of, refused, typed, when
-from hrctl.model.kinds.targeting import Condition, Target
+from hrctl.model.kinds.targeting import Attribute, Condition, Target
 
 _DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
@@ -74,6 +72,7 @@ class Step(Spec):
 
 _WHOLE: Final = 100
 _BELONGS: Final = {
+    "variant": ("INSTANT", "GRADUAL", "CANARY"),
     "percentage": ("GRADUAL", "CANARY"),
     "steps": ("GRADUAL", "CANARY"),
     "groups": ("CANARY",),
@@ -89,6 +88,11 @@ _NOTHING: Final[dict[str, conditions.Schema]] = {
 }
 
 
+def _belongs(strategies: tuple[str, ...]) -> str:
+    *others, last = strategies
+    return f"it belongs to {' and '.join([', '.join(others), last] if others else [last])}"
+
+
 def _by_strategy() -> Iterator[conditions.Schema]:
     """In JSON Schema: what each strategy needs, and what does nothing with it."""
     for field, strategies in _BELONGS.items():
@@ -96,7 +100,7 @@ def _by_strategy() -> Iterator[conditions.Schema]:
             filled = {} if field == "live" else typed(field, {"minProperties": 1})
             yield when(one_of("strategy", *strategies), {**needed(field), **filled})
         others = [one for one in STRATEGIES if one not in strategies]
-        told = f"it belongs to {' and '.join(strategies)}"
+        told = _belongs(strategies)
         nothing = (
             typed(field, {**_NOTHING[field], "errorMessage": told})
             if (field in _NOTHING)
@@ -138,7 +142,7 @@ class Rollout(Ruled):
         {}, description="CANARY: who is in each group; all conditions of it are needed."
     )
     live: Filled | None = Field(None, description="BLUE_GREEN: the variant that everybody gets.")
-    stickiness: Filled = Field(
+    stickiness: Attribute = Field(
         "userId", description="The attribute that decides; userId is OpenFeature's targeting key."
     )
     weights: dict[Filled, Weight] = Field(
@@ -164,7 +168,7 @@ class Rollout(Ruled):
                     f"rollout.{field} does nothing with strategy {self.strategy}",
                     (field,),
                     (("strategy",), (field,)),
-                    note=f"it belongs to {' and '.join(strategies)}",
+                    note=_belongs(strategies),
                     at_key=True,
                 )
 
@@ -279,7 +283,7 @@ class FeatureFlagSpec(Ruled):
                 "variants is empty", ("variants",), (("type",), ("variants",)), at_key=True
             )
             return
-        yield from self._values()
+        yield from variants.broken(self.type, self.variants)
         for path, name in self._named():
             if name not in self.variants:
                 yield Broken(
@@ -290,22 +294,6 @@ class FeatureFlagSpec(Ruled):
                     at_key=path[-1] == name,
                 )
         yield from self._rolled()
-
-    def _values(self) -> Iterator[Broken]:
-        wanted, fits = _VALUES[self.type]
-        for name, value in self.variants.items():
-            if (
-                isinstance(value, bool) != (self.type == "BOOLEAN")
-                or not isinstance(value, fits)
-                or (isinstance(value, float) and not isfinite(value))
-            ):
-                yield Broken(
-                    f"wrong type for variants.{name}: a {self.type} flag wants {wanted}, "
-                    f"got {got(value)}",
-                    ("variants", name),
-                    (("type",), ("variants", name)),
-                    code="HR022",
-                )
 
     def _rolled(self) -> Iterator[Broken]:
         """What the rollout needs of the flag around it."""
@@ -354,11 +342,3 @@ def _too_fine(path: tuple[str | int, ...], words: str) -> Broken:
 
 
 _PAIR: Final = 2
-
-
-_VALUES: dict[str, tuple[str, tuple[type, ...]]] = {
-    "BOOLEAN": ("a boolean", (bool,)),
-    "STRING": ("a string", (str,)),
-    "NUMBER": ("a finite number", (int, float)),
-    "OBJECT": ("a mapping", (dict,)),
-}

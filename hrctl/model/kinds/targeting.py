@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from hrctl.model.kinds import compared, conditions
-from hrctl.model.kinds.base import Broken, Filled, Ruled, choices, got
+from hrctl.model.kinds.base import Broken, Filled, Form, Ruled, choices, fault, got
 from hrctl.model.kinds.conditions import given, is_or_left_out, one_of, refused, typed, when
 
 Operator = Annotated[
@@ -65,6 +66,42 @@ Operator = Annotated[
         "at the date or after",
     ),
 ]
+# flagd's evaluators know other things by the rest
+_NAMED: Final = re.compile(r"(?!\$flagd(\.|$))[^.\\]+(\.(?!([0-9]+|length)(\.|$))[^.\\]+)*")
+
+
+def _attribute(value: Any) -> str:
+    """An attribute's name that means the same wherever a flag is evaluated."""
+    if _NAMED.fullmatch(value) and not value.isspace():
+        return str(value)
+    if not value.strip():
+        raise fault("HR024", "{field} is empty")
+    first, *rest = value.split(".")
+    hint: str | None = "pass it in the context under another name"
+    if first == "$flagd":
+        note = "what flagd itself knows is not of the context, and other evaluators do not have it"
+    elif "\\" in value:
+        note = "evaluators of flagd do not agree on what a backslash is"
+    elif not all([first, *rest]):
+        note, hint = "dots lead into maps, so there is a name before and after each", None
+    else:
+        note = "behind a dot a number or `length` is a part of a text or list to flagd"
+    raise fault("HR024", f"bad value '{value}' for {{field}}", note=note, hint=hint)
+
+
+Attribute = Annotated[
+    str,
+    Form(
+        _attribute,
+        {
+            "type": "string",
+            "pattern": f"^{_NAMED.pattern}$",
+            "patternErrorMessage": "a name, or names with dots between that lead into maps",
+        },
+        wanted="a string",
+        types=(str,),
+    ),
+]
 _ATTRIBUTE: Final = "The attribute to look at; dots lead into maps."
 _VALUES: Final = "What it is compared with; one of them is enough."
 
@@ -105,7 +142,7 @@ class Condition(Ruled):
 
     model_config = conditions.rules(*_comparisons())
 
-    attribute: Filled = Field(description=_ATTRIBUTE)
+    attribute: Attribute = Field(description=_ATTRIBUTE)
     operator: Operator = Field("eq", description="How it is compared.")
     values: Annotated[list[Any], Field(min_length=1)] = Field(description=_VALUES)
 
@@ -126,7 +163,7 @@ class Target(Ruled):
         anyOf=[{"required": ["attribute", "values"]}, {"required": ["all"]}],
     )
 
-    attribute: Filled | None = Field(None, description=_ATTRIBUTE)
+    attribute: Attribute | None = Field(None, description=_ATTRIBUTE)
     operator: Operator | None = Field(None, description="How it is compared; left out: eq.")
     values: Annotated[list[Any], Field(min_length=1)] | None = Field(None, description=_VALUES)
     all: Annotated[list[Condition], Field(min_length=1)] | None = Field(
@@ -157,6 +194,13 @@ class Target(Ruled):
 def _comparable(operator: str, values: list[Any]) -> Iterator[Broken]:
     wanted, fits, alone = _OPERANDS[operator]
     for index, value in enumerate(values):
+        if isinstance(value, int) and int(float(value)) != value:
+            yield Broken(
+                f"{value} is {int(float(value))} to many applications, so it cannot be compared",
+                ("values", index),
+                hint="above 2^53 use text",
+                code="HR250",
+            )
         if not fits(value):
             shown = f"'{value}'" if isinstance(value, str) else got(value)
             hint = "put it in quotes" if isinstance(value, int | float) else None

@@ -19,7 +19,7 @@ _DURATION: Final = re.compile(
     r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d{1,3})?)s)?(?:(\d+)ms)?"
 )
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
-_LONGEST: Final = 1e12  # seconds
+_LONGEST: Final = 36_525 * 86_400_000  # a hundred years, in milliseconds
 _MOST_CORES: Final = 1e6
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)(k|M|G|T|Ki|Mi|Gi|Ti)?")
 _BYTES: Final = {
@@ -33,6 +33,10 @@ _BYTES: Final = {
     "Gi": 2**30,
     "Ti": 2**40,
 }
+
+
+class TooLong(ValueError):  # noqa: N818 - it says what is wrong
+    """A duration of more than a hundred years, with which dates and clocks overflow."""
 
 
 def seconds(duration: str | float) -> float:
@@ -51,10 +55,14 @@ def _milliseconds(duration: str | float) -> int:
         if found is None:
             raise ValueError(duration)
         parts = zip(found.groups(), _UNITS, strict=True)
-        return sum(round(float(count) * unit) for count, (_, unit) in parts if count)
-    if not 0 <= duration < _LONGEST:
+        length = sum(float(count) * unit for count, (_, unit) in parts if count)
+    else:
+        length = duration * 1000
+    if length > _LONGEST:
+        raise TooLong(duration)
+    if not length >= 0:
         raise ValueError(duration)
-    return round(duration * 1000)
+    return round(length)
 
 
 @lru_cache(maxsize=4096)

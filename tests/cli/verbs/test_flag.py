@@ -240,6 +240,17 @@ def test_a_patch_takes_away_what_it_inherits(shell: Shell) -> None:
     assert shell.json("flag", "evaluate", "prod:express")["variant"] == "on"
 
 
+def test_another_strategy_takes_away_the_variant_that_it_does_nothing_with(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "50", "--variant", "on")
+    assert "variant: on" in shell.read("express.yaml").replace('"', "")
+    shell.hrctl("flag", "rollout", "express", "--live", "on")
+    assert shell.json("flag", "show", "express")["spec"]["rollout"]["live"] == "on"
+    assert "variant" not in shell.read("express.yaml").partition("rollout")[2].partition("\n")[0]
+    said = refused(shell, "flag", "rollout", "express", "--live", "on", "--variant", "off")
+    assert "rollout.variant does nothing with strategy BLUE_GREEN" in said + shell.out
+
+
 def test_a_hundred_thousand_users_take_less_than_a_second(shell: Shell) -> None:
     begin(shell)
     shell.hrctl("flag", "list")  # fills the cache

@@ -99,6 +99,7 @@ def _rollout(random: Random, names: list[str]) -> dict[str, Any] | None:
     elif strategy == "AB":
         first = random.choice([0, 10, 33.3, 50])
         rest = dict.fromkeys(names[2:], 0)
+        del made["variant"]
         made |= {"strategy": "AB_TEST", "weights": {names[1]: 100 - first, names[0]: first, **rest}}
     return made if strategy else None
 

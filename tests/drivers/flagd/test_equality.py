@@ -11,6 +11,7 @@ import pytest
 
 from hrctl.drivers.flagd.definition import define
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
+from hrctl.model.validate import check_spec
 from tests.drivers.flagd import pairs
 
 SEED = 20270331
@@ -136,6 +137,33 @@ def test_the_schema_is_asked(change: dict[str, Any]) -> None:
     """What is not valid is refused, so that the test before this one can fail."""
     definition = {**define("flag", {"spec": {**BASE, "rollout": HALF}}), **change}
     assert pairs.schema_error(json.dumps({"flags": {"flag": definition}})) is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "context"),
+    [
+        ({"attribute": "plan.length", "values": [4]}, {"plan": "gold"}),
+        ({"attribute": "plan.0", "values": ["g"]}, {"plan": "gold"}),
+        ({"attribute": "tags.0", "values": ["x"]}, {"tags": ["x"]}),
+        ({"attribute": "a\\.b", "values": ["x"]}, {"a.b": "x"}),
+        ({"attribute": "n", "values": [9007199254740993]}, {"n": 9007199254740992}),
+    ],
+)
+def test_what_validate_refuses_is_another_answer_there(
+    rule: dict[str, Any], context: dict[str, Any]
+) -> None:
+    spec = {**BASE, "targeting": [{**rule, "variant": "on"}]}
+    assert check_spec("FeatureFlag", spec)
+    assert check_spec("FeatureFlag", {**spec, "targeting": []}) == []
+    assert max(differing(spec, [{"targetingKey": "u", **context}])) == 1
+
+
+def test_a_name_of_flagd_s_own_would_make_the_whole_file_invalid() -> None:
+    rule = {"attribute": "$flagd.key", "operator": "gt", "values": [1], "variant": "on"}
+    spec = {**BASE, "targeting": [rule]}
+    assert check_spec("FeatureFlag", spec)
+    made = {"flag": define("flag", {"spec": spec})}
+    assert pairs.schema_error(json.dumps({"flags": made})) is not None
 
 
 def differing(spec: dict[str, Any], contexts: list[dict[str, Any]]) -> tuple[int, int]:

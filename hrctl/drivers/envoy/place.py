@@ -14,7 +14,6 @@ external: <configDir>/                the same but for supervisord's files; Envo
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -27,9 +26,10 @@ from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, response
+from hrctl.drivers.mesh import atomic
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.journal import locked
-from hrctl.drivers.supervisor.folders import Folders
+from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json
 
 BOOTSTRAP: Final = "bootstrap.json"
@@ -102,7 +102,8 @@ class Place:
             if self.folders is not None:
                 self.folders.make()
             self.settings.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._write(self.home / BOOTSTRAP, json.dumps(self.bootstrap(), indent=2).encode())
+            bootstrap = json.dumps(self.bootstrap(), indent=2)
+            atomic.write({self.home / BOOTSTRAP: bootstrap.encode()})
             with self.lock():
                 first = {LDS: response([]), CDS: response([])}
                 if self.embedded:  # without it Envoy would wait before it starts
@@ -169,31 +170,14 @@ class Place:
             OSError: where that cannot be.
         """
         top = self.settings.folder
-        written = {path: data for path, data in files.items() if data is not None}
-        temporary = {path: _beside(top / path) for path in written}
-        try:  # a full disk is met before anything is replaced
-            for path, data in written.items():
-                (top / path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                temporary[path].write_bytes(data)
-            for path in written:
-                temporary[path].replace(top / path)
-        except OSError:
-            for one in temporary.values():
-                one.unlink(missing_ok=True)
-            raise
-        for path in files.keys() - written.keys():
-            (top / path).unlink(missing_ok=True)
+        written = {top / path: data for path, data in files.items() if data is not None}
+        for path in written:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        atomic.write(written)
+        for path in [top / path for path, data in files.items() if data is None]:
+            path.unlink(missing_ok=True)
             with suppress(OSError):  # somebody else's file is in it
-                (top / path).parent.rmdir()
-
-    def _write(self, place: Path, data: bytes) -> None:
-        temporary = _beside(place)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(place)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+                path.parent.rmdir()
 
     def digests(self) -> dict[str, str]:
         """The digest of each file as it was last written by us."""
@@ -214,7 +198,7 @@ class Place:
     def note(self, digests: Mapping[str, str], followed: Mapping[str, Json]) -> None:
         """Note what was written, path -> digest, and the settings that it was made with."""
         held = {**digests, **({_FOLLOWED: followed} if followed else {})}
-        self._write(self.home / _DIGESTS, json.dumps(held).encode())
+        write_private(self.home / _DIGESTS, json.dumps(held).encode())
 
     def token(self, form: int, digests: Mapping[str, str], versions: Mapping[str, str]) -> str:
         """Stands for files that were made, in a form, of all rows of a store at their versions."""
@@ -234,7 +218,7 @@ class Place:
         It only spares work later, so where it cannot be written nothing is wrong.
         """
         with suppress(OSError):
-            self._write(self.home / _MADE, token.encode())
+            write_private(self.home / _MADE, token.encode())
 
 
 def _reads_weights(bootstrap: Path) -> bool:
@@ -243,10 +227,6 @@ def _reads_weights(bootstrap: Path) -> bool:
         return f'"{_WEIGHTS}"' in bootstrap.read_text("utf-8")
     except (OSError, ValueError):  # none was started yet
         return True
-
-
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{os.getpid()}")
 
 
 def admin_socket(folders: Folders) -> str:

@@ -10,7 +10,6 @@ external: `config`, and <its name>.map beside it; the bodies and digests are kep
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -29,10 +28,10 @@ from hrctl.drivers.haproxy.configuration import (
     configuration,
 )
 from hrctl.drivers.haproxy.runtime import is_path
-from hrctl.drivers.mesh import following
+from hrctl.drivers.mesh import atomic, following
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.journal import locked
-from hrctl.drivers.supervisor.folders import Folders
+from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json, canonical
 
 _APPLIED: Final = "applied.json"
@@ -140,19 +139,7 @@ class Place:
             OSError: where that cannot be.
         """
         folder = self.settings.config.parent
-        temporary = {name: _beside(folder / name) for name in files}
-        try:  # a full disk is met before anything is replaced
-            for name, data in files.items():
-                with temporary[name].open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-            for name in files:
-                temporary[name].replace(folder / name)
-        except OSError:
-            for one in temporary.values():
-                one.unlink(missing_ok=True)
-            raise
+        atomic.write({folder / name: data for name, data in files.items()})
 
     # -- what was applied ------------------------------------------------------------------------
 
@@ -187,17 +174,7 @@ class Place:
         self._note({**self.applied(), "loaded": loaded})
 
     def _note(self, held: Mapping[str, Json]) -> None:
-        temporary = _beside(self.home / _APPLIED)
-        try:
-            temporary.write_bytes(json.dumps(held).encode())
-            temporary.replace(self.home / _APPLIED)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{os.getpid()}")
+        write_private(self.home / _APPLIED, json.dumps(held).encode())
 
 
 def digests(files: Files) -> dict[str, str]:

@@ -104,6 +104,14 @@ class Admin:
             return False
         return True
 
+    def require(self) -> None:
+        """See that it is there.
+
+        Raises:
+            HrctlError: HR080, where it does not answer, with what is wrong.
+        """
+        self.json("/server_info")
+
     def close(self) -> None:
         """Let go of the connection."""
         if self._connection is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hrctl.drivers.envoy import clusters, listeners, routes, weights
-from hrctl.drivers.envoy.bodies import Bodies
 from hrctl.drivers.envoy.names import Resource, owner_of, socket_address
 from hrctl.drivers.envoy.snapshot import (
     CDS,
@@ -29,6 +28,7 @@ from hrctl.drivers.envoy.snapshot import (
     rds,
     response,
 )
+from hrctl.drivers.mesh.bodies import Bodies
 from hrctl.logic.grid.selection import Nodes, select
 from hrctl.logic.mesh.order import hosts
 from hrctl.model.address import Address

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Secrets, Stamp
-from hrctl.drivers.envoy import assembly, keeping, listening, process, swap, traces
-from hrctl.drivers.envoy.bodies import Bodies
+from hrctl.drivers.envoy import assembly, keeping, process, swap, traces
 from hrctl.drivers.envoy.inlining import inlined
-from hrctl.drivers.envoy.place import cannot_write, digest
+from hrctl.drivers.envoy.place import digest
 from hrctl.drivers.envoy.snapshot import Files, Parsed, with_vacant
 from hrctl.drivers.local_store import Write, Written
 from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.batch import MeshBatch
+from hrctl.drivers.mesh.bodies import Bodies
+from hrctl.drivers.mesh.driver import stamps
 from hrctl.drivers.mesh.following import Behind
-from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.model.address import Address
-from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
     from hrctl.drivers.envoy.drift import Altered
@@ -38,8 +37,6 @@ class Batch(MeshBatch):
     """
 
     refusal: ClassVar[str] = "HR211"
-    _bodies: Bodies
-    _listeners: Listeners
 
     def __init__(self, driver: EnvoyDriver, secrets: Secrets) -> None:
         super().__init__(driver, secrets)
@@ -54,17 +51,6 @@ class Batch(MeshBatch):
         self._behind: Behind = {}  # routes that were made with other settings
         self._before = (self._digests, self._altered, self._noted, self._behind)
 
-    def _start(self) -> None:
-        driver, place = self._driver, self._driver.place
-        if driver.is_up():
-            return
-        if not driver.admin.answers():  # else one runs, with a bootstrap that may be older
-            place.make()
-            driver.place = place.with_weights()
-        process.start(place, driver.admin, driver.context.instance)
-        process.require_known(driver.admin, driver.context.instance)
-        driver.revived.update((one.address, one.version) for one in driver.scan())
-
     def _look(self) -> Iterable[Stamp]:
         if not self._driver.is_up():
             return ()
@@ -74,35 +60,18 @@ class Batch(MeshBatch):
         self._altered, self._noted = look.altered, self._driver.place.digests()
         self._behind = look.behind
         self._sure = look.as_written and self._token() == self._driver.place.made()
-        return look.stamps()
+        return stamps(look.rows, look.altered, look.behind)
 
     def _token(self) -> str:
         return self._driver.place.token(assembly.FORMAT, self._digests, self._rows)
 
-    def _begin(self) -> None:
-        self._listeners = listening.listeners(self._bodies.of("Route"), self._driver.place)
-
-    def _require_possible(self, address: Address, body: Body) -> None:
-        listening.require_possible(address, body)
-
-    def _take(self, address: Address, body: Body | None) -> None:
-        self._listeners.add(address, body)
-
-    def _but(self, changes: Mapping[Address, Body | None]) -> Bodies:
-        return self._bodies.but(changes)
-
-    def _cannot_write(self, error: OSError) -> HrctlError:
-        return cannot_write(error)
-
-    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
-        assert isinstance(wanted, Bodies)  # noqa: S101 - as `_but` makes them
+    def _check(self, wanted: Bodies, changed: Collection[Address]) -> None:
         self._old = Parsed(self._files)
         kept = keeping.left(self._altered, changed)
         made = keeping.kept(self._assemble(wanted), kept, wanted, self._driver.place.settings)
         self._validated(made, swap.Watched(self._driver.place, self._driver.admin))
 
-    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
-        assert isinstance(wanted, Bodies)  # noqa: S101 - as `_but` makes them
+    def _bring(self, wanted: Bodies, changed: Collection[Address]) -> None:
         self._old = Parsed(self._files)
         try:
             self._brought(wanted, keeping.left(self._altered, changed))
@@ -154,11 +123,6 @@ class Batch(MeshBatch):
         self._files = old.files
         self._digests, self._altered, self._noted, self._behind = self._before
         place.note(self._noted, following.note(place.given, self._behind))
-
-    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
-        from hrctl.drivers.envoy import draining
-
-        draining.wait_until_idle(self._driver.admin, nodes)
 
     def _digested(self, found: Parsed) -> dict[str, str]:
         return {

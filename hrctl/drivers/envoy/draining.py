@@ -1,15 +1,11 @@
-"""Wait until nodes are idle."""
+"""What hosts have to do."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hrctl.drivers.envoy.admin import Admin
-from hrctl.drivers.envoy.names import socket_address
-from hrctl.model.kinds.units import seconds
-from hrctl.model.values import Json
 
 
 def active(admin: Admin) -> dict[tuple[str, int], int]:
@@ -41,19 +37,3 @@ def stat(host: Mapping[str, Any], name: str) -> int:
         if one.get("name") == name:
             return int(one.get("value", 0))
     return 0
-
-
-def wait_until_idle(admin: Admin, nodes: Sequence[Mapping[str, Json]]) -> None:
-    """Return when none of the nodes has anything to do, or its `drainTimeout` is over."""
-    started = time.monotonic()
-    waiting = {}
-    for node in nodes:
-        inner = socket_address(node["address"])["socket_address"]
-        until = started + seconds(node.get("drainTimeout", "30s"))
-        waiting[inner["address"], inner["port_value"]] = until
-    while waiting:
-        busy = active(admin)
-        now = time.monotonic()
-        waiting = {at: until for at, until in waiting.items() if busy.get(at) and now < until}
-        if waiting:
-            time.sleep(0.05)

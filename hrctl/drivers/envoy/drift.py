@@ -6,11 +6,9 @@ anew from the bodies; where the part that is there differs, its fields are trans
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from hrctl.drivers.envoy import clusters, listeners
@@ -138,12 +136,6 @@ def _differing(part: str, path: str, expected: Json, live: Json) -> Iterator[Alt
         yield Altered(part, path, expected, live)
 
 
-def suffix(found: Sequence[tuple[Json, ...]]) -> str:
-    """What drift adds to a version."""
-    text = json.dumps([list(one) for one in found], sort_keys=True)
-    return "+" + blake2b(text.encode(), digest_size=6).hexdigest()
-
-
 # where a field of Envoy's comes from: its path in the part -> the field of the spec
 _FIELDS: Final = (
     (r"/route/timeout", "timeout"),
@@ -169,7 +161,7 @@ _FIELDS: Final = (
 _WEIGHT: Final = re.compile(r"/route/weighted_clusters/clusters/(\d+)/weight")
 
 
-def overlay(address: Address, body: Body, found: list[Altered]) -> Body:
+def overlay(address: Address, body: Body, found: Sequence[Altered]) -> Body:
     """The body as the live files have it: each field that differs written over.
 
     A number or a text that the spec has too is given as it is; for what has no such form, or what

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import (
-    Capabilities,
-    Context,
-    HealthReport,
-    Live,
-    Outcome,
-    Ownership,
-    Secrets,
-    Stamp,
-)
+from hrctl.drivers.api import Context, HealthReport, Live, Outcome, Secrets, Stamp
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, digest
-from hrctl.drivers.local_store import LocalStore
 from hrctl.drivers.mesh import following
+from hrctl.drivers.mesh.driver import MeshDriver
 from hrctl.drivers.mesh.following import Behind
-from hrctl.drivers.mesh.journal import JOURNAL, Journal, settle
 from hrctl.model.address import Address
-from hrctl.model.plan import Action, Change
+from hrctl.model.plan import Change
 from hrctl.model.values import Body, Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hrctl.drivers.envoy.bodies import Bodies
     from hrctl.drivers.envoy.drift import Altered
     from hrctl.drivers.envoy.snapshot import Files
 
@@ -47,28 +34,11 @@ class Look:
     behind: Behind  # routes that were made with other settings
     as_written: bool  # no file is another than we wrote, also where that changes no route
 
-    def stamps(self) -> Iterator[Stamp]:
-        """The rows; one whose files are not as it wants them has another version."""
-        if not self.altered and not self.behind:
-            yield from self.rows
-        else:
-            for stamp in self.rows:
-                at = stamp.address
-                version = _version(stamp.version, self.altered.get(at), self.behind.get(at))
-                yield stamp._replace(version=version)
 
+class EnvoyDriver(MeshDriver["Altered"]):
+    """See the package's docstring for how the parts hang together."""
 
-class EnvoyDriver:
-    """See the package's docstring for how the parts hang together.
-
-    A plan never starts an Envoy. Where the embedded one does not run nothing is live, so the plan
-    shows all routes and nodes as lost, and an apply brings them back.
-    """
-
-    kinds: ClassVar[frozenset[str]] = frozenset({"Node", "Route"})
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        ownership=Ownership.MARK, compare_and_set=True, max_batch=1000, max_parallel=1, renames=True
-    )
+    place: Place
 
     @classmethod
     def config_model(cls) -> type[BaseModel]:
@@ -78,88 +48,35 @@ class EnvoyDriver:
         return EnvoyConfig
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
-        self.context: Final = context
-        self.place = Place.of(config, context)
-        self.admin: Final = Admin(self.place.admin)
-        self.store: Final = LocalStore(self.place.store)
-        self.journal: Final = Journal(self.place.store.with_name(JOURNAL))
-        self._rows: tuple[tuple[object, ...], list[Stamp]] | None = None
-        self.revived: Final[dict[Address, str]] = {}  # what came back when Envoy was started again
-
-    def __enter__(self) -> Self:
-        """An external Envoy must answer, and be of a known version.
-
-        Raises:
-            HrctlError: HR080, where it does not answer; HR210, where its version is not known.
-        """
-        if not self.place.embedded:
-            from hrctl.drivers.envoy.process import require_known
-
-            self.place.make()
-            try:
-                require_known(self.admin, self.context.instance)
-            except HrctlError:
-                self.__exit__()
-                raise
-        return self
+        place = Place.of(config, context)
+        self.admin: Final = Admin(place.admin)
+        super().__init__(context, place, self.admin)
 
     def __exit__(self, *exc: object) -> None:
         """Disconnect; an embedded Envoy stays up."""
         self.admin.close()
-        self.store.__exit__(*exc)
+        super().__exit__(*exc)
 
-    def is_up(self) -> bool:
-        """Whether there is an Envoy at all."""
-        if not self.place.store.exists() and self.place.embedded:
-            return False
-        from hrctl.drivers.envoy.process import is_up
+    def start(self) -> None:
+        """Start the embedded Envoy where it does not run, and wait until it is ready."""
+        from hrctl.drivers.envoy.process import start
 
-        return is_up(self.place, self.admin)
+        if not self.admin.answers():  # else one runs, with a bootstrap that may be older
+            self.place.make()
+            self.place = self.place.with_weights()
+        start(self.place, self.admin, self.context.instance)
+
+    def require_known(self) -> None:
+        """Refuse an Envoy whose version is not known to do what is needed.
+
+        Raises:
+            HrctlError: HR210; HR080, where it does not answer.
+        """
+        from hrctl.drivers.envoy.process import require_known
+
+        require_known(self.admin, self.context.instance)
 
     # -- looking ---------------------------------------------------------------------------------
-
-    def scan(self) -> Iterator[Stamp]:
-        """A stamp for each route and node; one whose files were edited has another version."""
-        if not self.is_up():
-            return
-        settle(self)
-        yield from self.look().stamps()
-
-    def read(self, addresses: Sequence[Address]) -> Iterator[Live]:
-        """The bodies, with what was edited by hand written over them."""
-        if not addresses or not self.is_up():
-            return
-        settle(self)
-        altered, behind = self.altered(), self.behind()
-        for live in self.store.read(addresses):
-            found, was = altered.get(live.address), behind.get(live.address)
-            body = live.body
-            if found:
-                from hrctl.drivers.envoy.drift import overlay
-
-                body = overlay(live.address, body, found)
-            if was:
-                body = following.overlay(body, was)
-            yield Live(live.address, body, _version(live.version, found, was), live.owner)
-
-    def bodies(self) -> Bodies:
-        """All bodies as they were applied, with where they listen if hrctl.yaml says otherwise."""
-        found = self._stored()
-        elsewhere = following.as_made(found, self._behind(found))
-        return found.but(elsewhere) if elsewhere else found
-
-    def _stored(self) -> Bodies:
-        from hrctl.drivers.envoy.bodies import Bodies
-
-        return Bodies.stored(self.store)
-
-    def behind(self) -> Behind:
-        """Routes that were made with other settings than those of now."""
-        return self._behind(self._stored())
-
-    def _behind(self, stored: Bodies) -> Behind:
-        place = self.place
-        return following.behind(place.followed(), place.given, lambda: stored.of("Route"))
 
     def holds(self, bodies: Mapping[Address, Body]) -> bool:
         """Whether the files are made of exactly these; then that is noted."""
@@ -173,9 +90,11 @@ class EnvoyDriver:
         self.place.note({path: digest(data) for path, data in present.items()}, noted)
         return True
 
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes; whether it is."""
-        return self.place.lock(wait=wait)
+    def active(self) -> dict[tuple[str, int], int]:
+        """Host and port -> requests and streams that run there now."""
+        from hrctl.drivers.envoy.draining import active
+
+        return active(self.admin)
 
     def altered(self) -> dict[str, list[Altered]]:
         """Address -> the parts of its configuration that somebody edited by hand."""
@@ -183,10 +102,7 @@ class EnvoyDriver:
 
     def look(self) -> Look:
         """The files and the rows as they are now."""
-        state = self.store.state()
-        if self._rows is None or self._rows[0] != state:  # a plan and its apply see the same ones
-            self._rows = (state, self.store.stamps())
-        rows = self._rows[1]
+        rows = self.rows()
         present, digests, altered, changed = self._files()
         return Look(present, digests, rows, altered, self.behind(), as_written=not changed)
 
@@ -202,19 +118,23 @@ class EnvoyDriver:
         altered = drift.altered(self.bodies(), present, changed, self.place.settings)
         return present, digests, altered, changed
 
+    def overlay(self, live: Live, found: Sequence[Altered]) -> Body:
+        """The body with what was edited by hand written over it."""
+        from hrctl.drivers.envoy.drift import overlay
+
+        return overlay(live.address, live.body, found)
+
     # -- changing --------------------------------------------------------------------------------
 
-    def plan(self, change: Change) -> Change:
-        """Every field can change in place.
+    def require_possible(self, address: Address, body: Body) -> None:
+        """Refuse by name what Envoy has no way to do.
 
         Raises:
-            HrctlError: HR212, where Envoy has no way to do what is wanted.
+            HrctlError: HR212.
         """
-        if change.after is not None and change.action is not Action.DELETE:
-            from hrctl.drivers.envoy.listening import require_possible
+        from hrctl.drivers.envoy.listening import require_possible
 
-            require_possible(change.address, change.after)
-        return change
+        require_possible(address, body)
 
     def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
         """Carry the batch out; see `batch.Batch.run`."""
@@ -223,13 +143,13 @@ class EnvoyDriver:
         return Batch(self, secrets).run(batch)
 
     def down(self) -> bool:
-        """Stop the embedded Envoy; whether there was one. It comes back with all that it held."""
-        if not self.place.embedded:
-            return False
-        from hrctl.drivers.envoy.process import stop
-
+        """As for every proxy, once requests that run have had a moment to end."""
         try:
-            return stop(self.place, self.admin)
+            if self.place.embedded:
+                from hrctl.drivers.envoy.process import wait_for_requests
+
+                wait_for_requests(self.admin)
+            return super().down()
         finally:
             self.admin.close()
 
@@ -252,11 +172,3 @@ class EnvoyDriver:
         from hrctl.drivers.envoy import traces
 
         return traces.read(self.place, address, tail=tail, follow=follow)
-
-
-def _version(version: str, altered: list[Altered] | None, behind: Mapping[str, Json] | None) -> str:
-    if not altered and not behind:
-        return version
-    from hrctl.drivers.envoy.drift import suffix
-
-    return version + suffix([*(altered or ()), *sorted((behind or {}).items())])

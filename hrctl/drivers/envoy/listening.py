@@ -1,25 +1,12 @@
-"""Who listens where, and what Envoy cannot do: refused before anything is made."""
+"""What Envoy cannot do: refused before anything is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.envoy.place import Place
-from hrctl.drivers.envoy.snapshot import LDS, resources_of
-from hrctl.drivers.mesh.listeners import Listeners
 from hrctl.drivers.mesh.names import is_ip, split_address
 from hrctl.logic.mesh.order import shares
 from hrctl.model.address import Address
 from hrctl.model.values import Body
-
-
-def listeners(bodies: Mapping[Address, Body], place: Place) -> Listeners:
-    """The listeners of some bodies, and those that Envoy has open."""
-    lds = place.settings.folder / LDS
-    present = resources_of(lds.read_bytes()) if lds.exists() else []
-    opened = {str(one.get("name")) for one in present}
-    return Listeners(bodies, place.settings.listen, opened, local=place.embedded)
 
 
 def require_possible(address: Address, body: Body) -> None:

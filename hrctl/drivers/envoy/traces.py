@@ -13,6 +13,7 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.mesh import embedded
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
@@ -37,7 +38,7 @@ def provide(place: Place, bodies: Mapping[Address, Body]) -> None:
         return
     conf = place.folders.conf(_GROUP)
     traced = any(body["spec"].get("tracing") for body in bodies.values())
-    wanted = _program(place, place.folders) if traced else None
+    wanted = _program(place) if traced else None
     present = conf.read_text("utf-8") if conf.exists() else None
     if wanted == present and (wanted is None or _answers(place)):
         return
@@ -48,7 +49,7 @@ def provide(place: Place, bodies: Mapping[Address, Body]) -> None:
             hint="pip install 'hrctl[envoy]'",
         )
     _replace(place.folders, wanted)
-    if wanted is not None and not _answers_within(place, _PATIENCE):
+    if wanted is not None and not embedded.answers_within(lambda: _answers(place), _PATIENCE):
         raise HrctlError.of(
             "HR080",
             "the receiver of spans does not start",
@@ -73,25 +74,10 @@ def _replace(folders: Folders, program: str | None) -> None:
             client.call("addProcessGroup", _GROUP)
 
 
-def _program(place: Place, folders: Folders) -> str:
-    def escaped(text: object) -> str:
-        return str(text).replace("%", "%%")
-
+def _program(place: Place) -> str:
     words = [sys.executable, "-P", "-m", "hrctl.drivers.envoy.receiver", place.settings.traces]
-    command = " ".join(f'"{escaped(word)}"' for word in [*words, place.forward] if word)
-    return f"""; Written by hrctl.
-[program:{_GROUP}]
-command={command}
-directory={escaped(folders.run)}
-autorestart=true
-startsecs=0
-startretries=1000
-stopwaitsecs=5
-redirect_stderr=true
-stdout_logfile={escaped(place.home / "logs" / "traces.log")}
-stdout_logfile_maxbytes=1MB
-stdout_logfile_backups=1
-"""
+    command = " ".join(f'"{word}"' for word in [*words, place.forward] if word)
+    return embedded.section(place, _GROUP, command, last=5, kept="1MB")
 
 
 def _answers(place: Place) -> bool:
@@ -122,9 +108,9 @@ def _restored(place: Place, folders: Folders) -> None:
     """
     from hrctl.drivers.supervisor.daemon import answers
 
-    wanted = _program(place, folders)
+    wanted = _program(place)
     same = folders.conf(_GROUP).read_text("utf-8") == wanted
-    if same and _answers_within(place, _RESTART):
+    if same and embedded.answers_within(lambda: _answers(place), _RESTART):
         return
     if not answers(folders.socket()):
         raise HrctlError.of(
@@ -133,21 +119,12 @@ def _restored(place: Place, folders: Folders) -> None:
             hint="`hrctl apply` starts it",
         )
     _replace(folders, wanted)
-    if not _answers_within(place, _PATIENCE):
+    if not embedded.answers_within(lambda: _answers(place), _PATIENCE):
         raise HrctlError.of(
             "HR230",
             "no spans are received: the receiver does not start",
             hint=f"see {place.home / 'logs' / 'traces.log'}",
         )
-
-
-def _answers_within(place: Place, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while not _answers(place):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def read(place: Place, address: Address, *, tail: int, follow: bool) -> Iterator[dict[str, Json]]:

@@ -11,9 +11,8 @@ from hrctl.drivers.envoy import circuits, clusters
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
-from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.mesh import reports
-from hrctl.drivers.mesh.names import called, ident
+from hrctl.drivers.mesh.names import called, ident, numeric
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
@@ -91,8 +90,7 @@ def _node_report(
 
 def hosts_of(body: Body, known: Mapping[str, list[Host]]) -> list[Host]:
     """A node as a host of each cluster that it is in."""
-    inner = socket_address(body["spec"]["address"])["socket_address"]
-    at = (inner["address"], inner["port_value"])
+    at = numeric(body["spec"]["address"])
     return [host for some in known.values() for host in some if place_of(host) == at]
 
 

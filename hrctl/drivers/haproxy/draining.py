@@ -1,17 +1,12 @@
-"""Wait until nodes are idle."""
+"""What hosts have to do."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Mapping, Sequence
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy.place import Place
 from hrctl.drivers.haproxy.runtime import Row, Runtime
-from hrctl.drivers.mesh.names import numeric
-from hrctl.model.kinds.units import seconds
-from hrctl.model.values import Json
 
 _WORKER = re.compile(r"^(\d+)\s+worker\b", re.MULTILINE)
 
@@ -32,27 +27,20 @@ def rows_of_all(place: Place, runtime: Runtime) -> list[Row]:
     return rows
 
 
-def wait_until_idle(place: Place, runtime: Runtime, nodes: Sequence[Mapping[str, Json]]) -> None:
-    """Return when none of the nodes has anything to do, or its `drainTimeout` is over."""
-    started = time.monotonic()
-    waiting = {}
-    for node in nodes:
-        host, port = numeric(node["address"])
-        waiting[f"{host}:{port}"] = started + seconds(node.get("drainTimeout", "30s"))
-    while waiting:
-        busy: dict[str, int] = {}
-        for row in rows_of_all(place, runtime):
-            at = address_of(row)
-            busy[at] = busy.get(at, 0) + number(row, "scur") + number(row, "qcur")
-        now = time.monotonic()
-        waiting = {at: until for at, until in waiting.items() if busy.get(at) and now < until}
-        if waiting:
-            time.sleep(0.05)
+def active(place: Place, runtime: Runtime) -> dict[tuple[str, int], int]:
+    """Host and port -> requests and streams that run there, over all backends."""
+    found: dict[tuple[str, int], int] = {}
+    for row in rows_of_all(place, runtime):
+        at = place_of(row)
+        if at is not None:
+            found[at] = found.get(at, 0) + number(row, "scur") + number(row, "qcur")
+    return found
 
 
-def address_of(row: Row) -> str:
-    """The host of a server's row, ``host:port``; of other rows something else."""
-    return row.get("addr", "").replace("[", "").replace("]", "")
+def place_of(row: Row) -> tuple[str, int] | None:
+    """Host and port of a server's row; None of other rows."""
+    host, _, port = row.get("addr", "").rpartition(":")
+    return (host.strip("[]"), int(port)) if port.isdigit() else None
 
 
 def number(row: Row, name: str) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import Context, HealthReport, Outcome, Secrets
+from hrctl.drivers.api import Context, HealthReport, Live, Outcome, Secrets
 from hrctl.drivers.haproxy.place import Place, digest_of, digests
 from hrctl.drivers.haproxy.runtime import Runtime
 from hrctl.drivers.mesh import following
-from hrctl.drivers.mesh.following import Behind
-from hrctl.drivers.mesh.stored import StoredMesh
+from hrctl.drivers.mesh.driver import MeshDriver
 from hrctl.model.address import Address
 from hrctl.model.plan import Change
 from hrctl.model.values import Body, Json
@@ -23,8 +21,10 @@ if TYPE_CHECKING:
     from hrctl.drivers.haproxy.drift import Altered
 
 
-class HaproxyDriver(StoredMesh["Altered"]):
+class HaproxyDriver(MeshDriver["Altered"]):
     """See the package's docstring for how the parts hang together."""
+
+    place: Place
 
     @classmethod
     def config_model(cls) -> type[BaseModel]:
@@ -34,65 +34,29 @@ class HaproxyDriver(StoredMesh["Altered"]):
         return HaproxyConfig
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
-        self.place: Final = Place.of(config, context)
-        self.runtime: Final = Runtime(self.place.socket)
-        super().__init__(context, self.place.store)
+        place = Place.of(config, context)
+        self.runtime: Final = Runtime(place.socket)
+        super().__init__(context, place, self.runtime)
 
-    def __enter__(self) -> Self:
-        """An external HAProxy must answer, and be of a known version.
+    def start(self) -> None:
+        """Start the embedded HAProxy where it does not run, and wait until it works."""
+        from hrctl.drivers.haproxy.process import start
+
+        self.place.make()
+        start(self.place, self.runtime, self.context.instance)
+
+    def require_known(self) -> None:
+        """Refuse a HAProxy whose version is not known to do what is needed.
 
         Raises:
-            HrctlError: HR080, where it does not answer; HR232, where its version is not known.
+            HrctlError: HR232; HR080, where it does not answer.
         """
-        if not self.place.embedded:
-            from hrctl.drivers.haproxy.process import require_known
+        from hrctl.drivers.haproxy.process import require_known
 
-            self.place.make()
-            try:
-                require_known(self.runtime, self.context.instance)
-            except HrctlError:
-                self.__exit__()
-                raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Disconnect; an embedded HAProxy stays up."""
-        self.store.__exit__(*exc)
-
-    def is_up(self) -> bool:
-        """Whether there is a HAProxy at all."""
-        if not self.place.store.exists() and self.place.embedded:
-            return False
-        from hrctl.drivers.haproxy.process import is_up
-
-        return is_up(self.place, self.runtime)
+        require_known(self.runtime, self.context.instance)
 
     def altered(self) -> dict[str, list[Altered]]:
-        """Address -> what of it is not as it is wanted.
-
-        Somebody changed it by hand, in a file or at the socket; or it was made with other settings.
-        """
-        found, behind = self._by_hand(), self.behind()
-        if behind:
-            from hrctl.drivers.haproxy.drift import Altered
-
-            for address, was in behind.items():
-                for name, before in was.items():
-                    late = Altered(name, self.place.given[name], following.words(name, before))
-                    found.setdefault(address, []).append(late)
-        return found
-
-    def behind(self) -> Behind:
-        """Routes that were made with other settings than those of now."""
-        noted = self.place.applied().get("settings") or {}
-        return following.behind(noted, self.place.given, super().bodies)
-
-    def bodies(self) -> dict[Address, Body]:
-        """All bodies as they were applied, with where they listen if hrctl.yaml says otherwise."""
-        found = super().bodies()
-        return found | following.as_made(found, self.behind())
-
-    def _by_hand(self) -> dict[str, list[Altered]]:
+        """Address -> what of it somebody changed by hand, in a file or at the socket."""
         place, noted = self.place, self.place.applied()
         present = place.present()
         live = self.runtime.state(noted.get("backends", ()), place.settings.table)
@@ -113,15 +77,17 @@ class HaproxyDriver(StoredMesh["Altered"]):
         self.place.note(made, noted)
         return True
 
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes; whether it is."""
-        return self.place.lock(wait=wait)
+    def active(self) -> dict[tuple[str, int], int]:
+        """Host and port -> requests and streams that run there now."""
+        from hrctl.drivers.haproxy.draining import active
 
-    def overlay(self, body: Body, found: Sequence[Altered]) -> Body:
+        return active(self.place, self.runtime)
+
+    def overlay(self, live: Live, found: Sequence[Altered]) -> Body:
         """The body with what was changed by hand written over it."""
         from hrctl.drivers.haproxy.drift import overlay
 
-        return overlay(body, found)
+        return overlay(live.body, found)
 
     def require_possible(self, address: Address, body: Body) -> None:
         """Refuse by name what HAProxy has no way to do.
@@ -140,14 +106,6 @@ class HaproxyDriver(StoredMesh["Altered"]):
         from hrctl.drivers.haproxy.batch import Batch
 
         return Batch(self, secrets).run(batch)
-
-    def down(self) -> bool:
-        """Stop the embedded HAProxy; whether there was one. It comes back with all it held."""
-        if self.place.folders is None:
-            return False
-        from hrctl.drivers.haproxy.process import stop
-
-        return stop(self.place.folders)
 
     # -- verbs -----------------------------------------------------------------------------------
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
 from hrctl.drivers.haproxy.configuration import (
     DEFAULT_LISTEN,
@@ -30,7 +29,7 @@ from hrctl.drivers.haproxy.configuration import (
 from hrctl.drivers.haproxy.runtime import is_path
 from hrctl.drivers.mesh import atomic, following
 from hrctl.drivers.mesh.following import Given
-from hrctl.drivers.mesh.journal import locked
+from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json, canonical
 
@@ -38,20 +37,22 @@ _APPLIED: Final = "applied.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Place(MeshPlace):
     """The files of one instance. Nothing is created by making this.
 
     `socket` is the runtime socket, `master` that of the master process; `reload` is the command in
     its place. `others` are the files that HAProxy loads before ours.
     """
 
-    home: Path
+    program: ClassVar[str] = "haproxy"
+    proxy: ClassVar[str] = "HAProxy"
+    lock_file: ClassVar[str] = "haproxy.lock"
+
     settings: Settings
     socket: str
     master: str | None = None
     reload: tuple[str, ...] = ()
     others: tuple[Path, ...] = ()
-    folders: Folders | None = None  # of the embedded supervisord
 
     @classmethod
     def of(cls, config: Mapping[str, Json], context: Context) -> Place:
@@ -78,31 +79,21 @@ class Place:
             path(master) if master else None,
             tuple(config.get("reload") or ()),
             tuple(Path(path(one)) for one in config.get("checkWith") or ()),
+            folders=None,
         )
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the HAProxy is hrctl's own."""
-        return self.folders is not None
 
     @property
     def given(self) -> Given:
         """The settings that routes take after, see `following`."""
         return {"listen": self.settings.listen}
 
-    @property
-    def store(self) -> Path:
-        """The file that holds the bodies."""
-        return self.home / "haproxy.db"
+    def followed(self) -> dict[str, Any]:
+        """What `following.note` made with the files; empty where an older hrctl wrote them."""
+        return self.applied().get("settings") or {}
 
-    @property
-    def log(self) -> Path:
-        """What the embedded HAProxy writes."""
-        return self.home / "logs" / "haproxy.log"
-
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes, or not; `make` comes first."""
-        return locked(self.home / "haproxy.lock", wait=wait)
+    def listens(self) -> list[str]:
+        """Where HAProxy listens by its files, ``host:port`` each."""
+        return self.applied().get("listens") or []
 
     def make(self) -> None:
         """Create what is missing: folders, and a configuration without routes.
@@ -120,7 +111,7 @@ class Place:
                     self.put(empty.files)
                     self.note(empty, following.note(self.given, {}))
         except OSError as error:
-            raise cannot_write(error) from error
+            raise self.cannot_write(error) from error
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -185,12 +176,3 @@ def digests(files: Files) -> dict[str, str]:
 def digest_of(state: State) -> str:
     """Stands for what runs."""
     return blake2b(canonical(state).encode(), digest_size=12).hexdigest()
-
-
-def cannot_write(error: OSError) -> HrctlError:
-    """HR083, for a file of ours that cannot be written."""
-    return HrctlError.of(
-        "HR083",
-        f"cannot write {error.filename or 'the configuration of HAProxy'}: {error.strerror}",
-        hint="make room, or make the folder one that can be written to; HAProxy goes on as before",
-    )

@@ -14,11 +14,9 @@ from hrctl.drivers.haproxy.configuration import Files
 from hrctl.drivers.haproxy.place import Place
 from hrctl.drivers.haproxy.runtime import Runtime
 from hrctl.drivers.mesh import embedded
-from hrctl.drivers.supervisor.folders import Folders
 
 OLDEST: Final = (2, 6)  # the first with servers that come and go, and `host_only`
 _PATIENCE: Final = 20.0
-_RESTART: Final = 10.0
 _ABSENT: Final = 5.0
 _SURE: Final = 3  # answers in a row of the new worker: for a moment both take connections
 _ALERT: Final = re.compile(r"^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
@@ -87,52 +85,15 @@ def _reason(said: str, config: str, text: str) -> str | None:
 # -- the embedded one ------------------------------------------------------------------------------
 
 
-def is_up(place: Place, runtime: Runtime) -> bool:
-    """Whether there is a HAProxy; the embedded one is waited for while it is restarted.
-
-    Raises:
-        HrctlError: HR080, where there should be one and it does not answer: what it serves is
-            not known then, and must not be taken for lost.
-    """
-    if place.folders is not None and not embedded.runs(place.folders):
-        return False
-    if not _wait_until_ready(runtime, _RESTART if place.embedded else 0.0):
-        runtime.ask("show info")  # which tells what is wrong
-    return True
-
-
 def start(place: Place, runtime: Runtime, instance: str) -> None:
     """Start the embedded HAProxy where it does not run, and wait until it works.
 
     Raises:
         HrctlError: HR080, where it does not start; HR082, where it is not installed.
     """
-    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
     before = _size(place.log)
     command = f'"{binary()}" -W -S "{place.master},mode,600" -f "{place.settings.config}"'
-    program = embedded.section("haproxy", command, place.home, place.log)
-    embedded.start(place.folders, instance, "haproxy", program, lambda: runtime.pid() is not None)
-    if not _wait_until_ready(runtime, _PATIENCE):
-        reason = _logged(place, before)
-        raise HrctlError.of(
-            "HR080",
-            "the embedded HAProxy does not start" + (f": {reason}" if reason else ""),
-            hint=f"see {place.log}",
-        )
-
-
-def stop(folders: Folders) -> bool:
-    """Stop the embedded HAProxy and its supervisord; whether there was one."""
-    return embedded.stop(folders)
-
-
-def _wait_until_ready(runtime: Runtime, patience: float) -> bool:
-    deadline = time.monotonic() + patience
-    while runtime.pid() is None:
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    embedded.start(place, runtime, instance, command, lambda: _logged(place, before))
 
 
 def _size(log: Path) -> int:
@@ -208,7 +169,7 @@ def load_again(place: Place, runtime: Runtime) -> None:
     Raises:
         HrctlError: HR080, where nobody answers; HR233, where the files are not taken.
     """
-    _wait_until_ready(runtime, _RESTART if place.embedded else 0.0)
+    embedded.is_back(place, runtime)
     reload(place, runtime)
 
 

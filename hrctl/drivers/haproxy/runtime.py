@@ -96,6 +96,18 @@ class Runtime:
         except (HrctlError, ValueError):
             return None
 
+    def answers(self) -> bool:
+        """Whether a process works."""
+        return self.pid() is not None
+
+    def require(self) -> None:
+        """See that it is there.
+
+        Raises:
+            HrctlError: HR080, where it does not answer, with what is wrong.
+        """
+        self.ask("show info")
+
     def servers(self, backends: Iterable[str]) -> dict[str, Row]:
         """backend/server -> what `show servers state` says of it, of these backends."""
         lines = self.ask("show servers state").splitlines()

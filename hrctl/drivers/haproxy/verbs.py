@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hrctl.drivers.api import HealthReport
 from hrctl.drivers.haproxy.backends import names
-from hrctl.drivers.haproxy.draining import address_of, number, rows_of_all
+from hrctl.drivers.haproxy.draining import number, place_of, rows_of_all
 from hrctl.drivers.haproxy.runtime import Row
 from hrctl.drivers.mesh import reports
 from hrctl.drivers.mesh.names import called, numeric
@@ -40,9 +40,8 @@ class Told:
 
     def node(self, body: Body) -> list[Row]:
         """A node as a server of each backend that it is in."""
-        host, port = numeric(body["spec"]["address"])
-        at = f"{host}:{port}"
-        return [row for some in self._servers.values() for row in some if address_of(row) == at]
+        at = numeric(body["spec"]["address"])
+        return [row for some in self._servers.values() for row in some if place_of(row) == at]
 
 
 def is_well(row: Row) -> bool:

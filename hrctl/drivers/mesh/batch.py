@@ -10,14 +10,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from hrctl.database import json_text
 from hrctl.diagnostics import Diagnostic, HrctlError
-from hrctl.drivers.api import Context, Outcome, Result, Secrets, Stamp
+from hrctl.drivers.api import Outcome, Result, Secrets, Stamp
 from hrctl.drivers.local_store import Write, Written
-from hrctl.drivers.mesh.journal import Journaled, settle_alone
+from hrctl.drivers.mesh.bodies import Bodies
+from hrctl.drivers.mesh.driver import MeshDriver
+from hrctl.drivers.mesh.journal import settle_alone
+from hrctl.drivers.mesh.listeners import Listeners
+from hrctl.drivers.mesh.names import numeric
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import seconds
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json
 
@@ -33,37 +38,15 @@ class Accepted:
     body: Body | None
 
 
-class MeshDriver(Journaled, Protocol):
-    """What a batch needs of its driver.
-
-    `revived` are versions of what came back when the proxy was started again: the plan saw nothing
-    of it, and wants it created.
-    """
-
-    @property
-    def context(self) -> Context:
-        """Instance and project."""
-        ...
-
-    @property
-    def revived(self) -> dict[Address, str]:
-        """Address -> version, of what came back."""
-        ...
-
-    def scan(self) -> Iterator[Stamp]:
-        """As `Driver.scan`."""
-        ...
-
-
 class MeshBatch(ABC):
     """One call of `apply`."""
 
     refusal: ClassVar[str]  # the code of the error with which a proxy refuses a configuration
 
-    def __init__(self, driver: MeshDriver, secrets: Secrets) -> None:
+    def __init__(self, driver: MeshDriver[Any], secrets: Secrets) -> None:
         self._mesh = driver
         self._secrets = secrets
-        self._bodies: Mapping[Address, Body] = {}
+        self._bodies = Bodies.given({})
         self._versions: dict[Address, str] = {}
 
     def run(self, batch: Sequence[Change]) -> Iterator[Outcome]:
@@ -95,31 +78,7 @@ class MeshBatch(ABC):
     # -- what each proxy does in its own way -----------------------------------------------------
 
     @abstractmethod
-    def _start(self) -> None:
-        """See that the proxy is there. What came back with it goes into `revived`."""
-
-    @abstractmethod
-    def _begin(self) -> None:
-        """Get ready to `_take` changes to `self._bodies`."""
-
-    @abstractmethod
-    def _require_possible(self, address: Address, body: Body) -> None:
-        """Refuse by name what the proxy cannot do at all.
-
-        Raises:
-            HrctlError: HR212.
-        """
-
-    @abstractmethod
-    def _take(self, address: Address, body: Body | None) -> None:
-        """Take in a change to a body (None: it goes), where it goes with the others.
-
-        Raises:
-            HrctlError: where it does not.
-        """
-
-    @abstractmethod
-    def _check(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+    def _check(self, wanted: Bodies, changed: Collection[Address]) -> None:
         """Have the proxy check what would be made of these bodies; nothing is touched.
 
         Raises:
@@ -127,7 +86,7 @@ class MeshBatch(ABC):
         """
 
     @abstractmethod
-    def _bring(self, wanted: Mapping[Address, Body], changed: Collection[Address]) -> None:
+    def _bring(self, wanted: Bodies, changed: Collection[Address]) -> None:
         """Bring the proxy from `self._bodies` to these, checked, and note what was written.
 
         Args:
@@ -144,27 +103,22 @@ class MeshBatch(ABC):
         """Undo the last `_bring`."""
 
     @abstractmethod
-    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
-        """Return when none of these specs has anything to do, or its `drainTimeout` is over."""
-
-    @abstractmethod
     def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
         """Take note that the store has the bodies, too."""
-
-    @abstractmethod
-    def _cannot_write(self, error: OSError) -> HrctlError:
-        """HR083, for a file that cannot be written."""
 
     def _look(self) -> Iterable[Stamp]:
         """What is there now."""
         return self._mesh.scan()
 
-    def _but(self, changes: Mapping[Address, Body | None]) -> Mapping[Address, Body]:
-        """`self._bodies` with some set, or (None) taken away."""
-        wanted = {**self._bodies, **changes}
-        return {address: body for address, body in wanted.items() if body is not None}
-
     # -- the same for all ------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """See that the proxy is there. What came back with it goes into `revived`."""
+        driver = self._mesh
+        if not driver.is_up():
+            driver.start()
+            driver.require_known()
+            driver.revived.update((one.address, one.version) for one in driver.scan())
 
     def _carry(self, batch: Sequence[Change]) -> dict[int, Outcome]:
         settle_alone(self._mesh)
@@ -172,12 +126,16 @@ class MeshBatch(ABC):
         self._versions = {one.address: one.version for one in self._look()}
         outcomes: dict[int, Outcome] = {}
         accepted: list[Accepted] = []
-        self._begin()
+        place = self._mesh.place
+        default = str(place.given["listen"])
+        listeners = Listeners(
+            self._bodies.of("Route"), default, place.listens(), local=place.embedded
+        )
         for change in batch:
             try:
                 taken = self._accept(change)
                 if isinstance(taken, Accepted):
-                    self._take(change.address, taken.body)
+                    listeners.add(change.address, taken.body)
                     accepted.append(taken)
                 else:
                     outcomes[id(change)] = taken
@@ -199,7 +157,7 @@ class MeshBatch(ABC):
         body = text = None
         if change.action is not Action.DELETE:
             body = self._secrets.resolve(change.after)
-            self._require_possible(change.address, body)
+            self._mesh.require_possible(change.address, body)
             text = json_text(body)
         self._versions.pop(source, None)
         if text is not None:
@@ -217,7 +175,7 @@ class MeshBatch(ABC):
         try:
             versions = self._make_so(changes, [one.write for one in accepted])
         except OSError as error:
-            failure = self._cannot_write(error)
+            failure = self._mesh.place.cannot_write(error)
             return {id(one.change): _failed(one.change, failure) for one in accepted}
         except HrctlError as error:
             if len(accepted) > 1 and error.diagnostics[0].code == self.refusal:
@@ -235,7 +193,7 @@ class MeshBatch(ABC):
         """Nodes that go are drained first, as a change of its own; the version of each write."""
         leaving = self._leaving(writes)
         if leaving:
-            self._check(self._but(changes), changes)
+            self._check(self._bodies.but(changes), changes)
             expected = {one.address: one.expect for one in writes}
             drained = self._change(closing(leaving), expected, changes)
             try:
@@ -264,7 +222,8 @@ class MeshBatch(ABC):
         batch: Collection[Address],
     ) -> list[str | None]:
         """Bring proxy and store to what is wanted; the version of each write."""
-        wanted, owner, journal = self._but(changes), self._mesh.context.project, self._mesh.journal
+        wanted, owner = self._bodies.but(changes), self._mesh.context.project
+        journal = self._mesh.journal
         journal.begin(writes, owner)
         try:
             self._bring(wanted, batch)
@@ -280,6 +239,20 @@ class MeshBatch(ABC):
         self._bodies = wanted
         self._stored(writes, written)
         return [one.version for one in written]
+
+    def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:
+        """Return when none of these specs has anything to do, or its `drainTimeout` is over."""
+        started = time.monotonic()
+        waiting = {
+            numeric(node["address"]): started + seconds(node.get("drainTimeout", "30s"))
+            for node in nodes
+        }
+        while waiting:
+            active = self._mesh.active()
+            now = time.monotonic()
+            waiting = {at: until for at, until in waiting.items() if active.get(at) and now < until}
+            if waiting:
+                time.sleep(0.05)
 
     def _leaving(self, writes: Sequence[Write]) -> dict[Address, Body]:
         """Nodes that go although they may have requests."""

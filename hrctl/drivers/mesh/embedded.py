@@ -1,37 +1,101 @@
-"""One program that hrctl runs itself, under a supervisord of its own, which watches it."""
+"""The proxy that hrctl runs itself, under a supervisord of its own, which watches it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 
 _PATIENCE: Final = 5.0  # for a program to stay stopped
+_START: Final = 20.0
+_RESTART: Final = 10.0  # a restart of the embedded one takes a fraction of it
+
+
+class AdminInterface(Protocol):
+    """Where a proxy tells how it is."""
+
+    def answers(self) -> bool:
+        """Whether it is there and ready."""
+        ...
+
+    def require(self) -> None:
+        """See that it is there.
+
+        Raises:
+            HrctlError: HR080, where it does not answer, with what is wrong.
+        """
+        ...
+
+
+def is_up(place: MeshPlace, interface: AdminInterface) -> bool:
+    """Whether there is a proxy; the embedded one is waited for while it is restarted.
+
+    Raises:
+        HrctlError: HR080, where there should be one and it does not answer: what it serves is
+            not known then, and must not be taken for lost.
+    """
+    if place.folders is not None and not runs(place.folders):
+        return False
+    if not is_back(place, interface):
+        interface.require()
+    return True
+
+
+def is_back(place: MeshPlace, interface: AdminInterface) -> bool:
+    """Whether the proxy answers; the embedded one is waited for while it is restarted."""
+    return answers_within(interface.answers, _RESTART if place.embedded else 0.0)
+
+
+def answers_within(answers: Callable[[], bool], patience: float) -> bool:
+    """Whether a program that is being started answers within so many seconds."""
+    deadline = time.monotonic() + patience
+    while not answers():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def start(
-    folders: Folders,
+    place: MeshPlace,
+    interface: AdminInterface,
     instance: str,
-    name: str,
-    program: str,
-    answers: Callable[[], bool],
+    command: str,
+    why: Callable[[], str | None],
 ) -> None:
-    """Start the program where it does not run.
+    """Start the proxy where it does not run, and wait until it is ready.
 
     Args:
-        folders: of the supervisord.
+        place: of the instance, made.
+        interface: of the proxy.
         instance: as it is called in hrctl.yaml.
-        name: what the supervisord calls the program.
-        program: its section, see `section`.
-        answers: whether it is there.
+        command: that runs it, as supervisord is told.
+        why: gives the reason from its log, where it does not start.
 
     Raises:
-        HrctlError: HR080, where supervisord does not start; HR082, where it is not installed.
+        HrctlError: HR080, where it does not start, or supervisord; HR082, where that is not
+            installed.
     """
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    program = section(place, place.program, command)
+    _add(place.folders, instance, place.program, program, interface)
+    if not answers_within(interface.answers, _START):
+        reason = why()
+        raise HrctlError.of(
+            "HR080",
+            f"the embedded {place.proxy} does not start" + (f": {reason}" if reason else ""),
+            hint=f"see {place.log}",
+        )
+
+
+def _add(
+    folders: Folders, instance: str, name: str, program: str, interface: AdminInterface
+) -> None:
     from hrctl.drivers.supervisor import daemon
     from hrctl.drivers.supervisor.client import Client, Code, RpcFaultError
 
@@ -45,7 +109,7 @@ def start(
         except RpcFaultError as fault:
             if fault.code != Code.ALREADY_ADDED:
                 raise
-            if not answers():  # given up on, or stopped by hand
+            if not interface.answers():  # given up on, or stopped by hand
                 _restart(client, name)
 
 
@@ -69,8 +133,16 @@ def _restart(client: Any, name: str) -> None:
             return
 
 
-def section(name: str, command: str, folder: Path, log: Path) -> str:
-    """What supervisord is told of a program that runs in a folder and comes back when it ends."""
+def section(place: MeshPlace, name: str, command: str, *, last: int = 10, kept: str = "5MB") -> str:
+    """What supervisord is told of a program that comes back when it ends.
+
+    Args:
+        place: of the instance, in whose folder it runs.
+        name: what supervisord calls it, and its log.
+        command: its words.
+        last: seconds that it has to end, when it is stopped.
+        kept: how much of the log is kept, twice.
+    """
 
     def escaped(text: object) -> str:
         return str(text).replace("%", "%%")
@@ -78,14 +150,14 @@ def section(name: str, command: str, folder: Path, log: Path) -> str:
     return f"""; Written by hrctl.
 [program:{name}]
 command={escaped(command)}
-directory={escaped(folder)}
+directory={escaped(place.home)}
 autorestart=true
 startsecs=0
 startretries=1000
-stopwaitsecs=10
+stopwaitsecs={last}
 redirect_stderr=true
-stdout_logfile={escaped(log)}
-stdout_logfile_maxbytes=5MB
+stdout_logfile={escaped(place.home / "logs" / f"{name}.log")}
+stdout_logfile_maxbytes={kept}
 stdout_logfile_backups=1
 """
 

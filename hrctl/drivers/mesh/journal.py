@@ -11,16 +11,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from hrctl.drivers.local_store import LocalStore, Write
+from hrctl.drivers.local_store import Write
 from hrctl.drivers.supervisor.folders import write_private
 from hrctl.model.address import Address
-from hrctl.model.values import Body
+
+if TYPE_CHECKING:
+    from hrctl.drivers.mesh.driver import MeshDriver
 
 JOURNAL: Final = "journal.json"  # beside the store
 
@@ -57,33 +59,7 @@ class Journal:
             return None
 
 
-class Journaled(Protocol):
-    """A driver with a journal."""
-
-    @property
-    def journal(self) -> Journal:
-        """Of this instance."""
-        ...
-
-    @property
-    def store(self) -> LocalStore:
-        """The bodies."""
-        ...
-
-    def bodies(self) -> Mapping[Address, Body]:
-        """All bodies as they were applied."""
-        ...
-
-    def holds(self, bodies: Mapping[Address, Body]) -> bool:
-        """Whether the proxy's files are made of exactly these; then that is noted."""
-        ...
-
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes; whether it is."""
-        ...
-
-
-def settle(driver: Journaled) -> None:
+def settle(driver: MeshDriver[Any]) -> None:
     """Finish what a batch that was cut off has left, if no other is at work."""
     if driver.journal.path.exists():
         with driver.lock(wait=False) as alone:
@@ -91,7 +67,7 @@ def settle(driver: Journaled) -> None:
                 settle_alone(driver)
 
 
-def settle_alone(driver: Journaled) -> None:
+def settle_alone(driver: MeshDriver[Any]) -> None:
     """The same for one that holds the lock.
 
     Raises:

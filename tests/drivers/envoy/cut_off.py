@@ -44,7 +44,7 @@ def other(mesh: Mesh, backend: str = "v3") -> Body:
 def cut(patch: pytest.MonkeyPatch, method: str, apply: Callable[[], object]) -> None:
     """Apply what is cut off when it comes to a method of the store or of the batch."""
     with patch.context() as patched:
-        for owner in (LocalStore, *MeshBatch.__subclasses__()):
+        for owner in (LocalStore, MeshBatch, *MeshBatch.__subclasses__()):
             if method in vars(owner):
                 patched.setattr(owner, method, never)
         with pytest.raises(CutError):

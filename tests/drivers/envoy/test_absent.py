@@ -18,6 +18,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context, Outcome, Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.envoy import EnvoyDriver, process
+from hrctl.drivers.mesh import embedded
 from tests.drivers.envoy.conftest import Mesh, eventually, route_body
 from tests.drivers.supervisor.conftest import free_ports
 
@@ -84,8 +85,8 @@ def test_an_envoy_that_does_not_start_is_told_with_its_last_words(
     broken.chmod(0o755)
     with monkeypatch.context() as patch:
         patch.setattr(process, "binary", lambda: str(broken))
-        patch.setattr(process, "_PATIENCE", 1.0)
-        patch.setattr(process, "_RESTART", 0.1)
+        patch.setattr(embedded, "_START", 1.0)
+        patch.setattr(embedded, "_RESTART", 0.1)
         said = told(fresh.apply({WEB: body})[WEB])
     assert "HR080" in said
     assert "does not start: no memory" in said

@@ -11,8 +11,8 @@ import pytest
 
 from hrctl.drivers.envoy import assembly
 from hrctl.drivers.envoy.assembly import Before, files, make
-from hrctl.drivers.envoy.bodies import Bodies
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Parsed, Settings, rds
+from hrctl.drivers.mesh.bodies import Bodies
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 from tests.drivers.envoy.conftest import node_body, route_body

@@ -19,6 +19,7 @@ from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.envoy import EnvoyDriver, admin, process
 from hrctl.drivers.envoy.place import Place
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, rds, response
+from hrctl.drivers.mesh import embedded
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
@@ -284,7 +285,7 @@ def test_a_stopped_envoy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> 
 
 
 def test_an_envoy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_RESTART", 0.5)
+    monkeypatch.setattr(embedded, "_RESTART", 0.5)
     monkeypatch.setattr(admin, "_TIMEOUT", 0.5)
     mesh.route(destinations=[mesh.to("v1")])
     before = mesh.driver.place.present()

@@ -18,6 +18,7 @@ from hrctl.drivers.api import Context, Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.haproxy import HaproxyDriver, process, runtime, swap
 from hrctl.drivers.haproxy.place import Place
+from hrctl.drivers.mesh import embedded
 from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
 from tests.drivers.envoy.test_faults import (
@@ -256,7 +257,7 @@ def test_a_stopped_haproxy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -
 
 
 def test_a_haproxy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_RESTART", 0.5)
+    monkeypatch.setattr(embedded, "_RESTART", 0.5)
     monkeypatch.setattr(runtime, "_TIMEOUT", 0.5)
     mesh.route(destinations=[mesh.to("v1")])
     before = mesh.driver.place.present()

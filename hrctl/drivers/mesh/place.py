@@ -1,0 +1,77 @@
+"""Where an instance keeps its files, whichever its proxy is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.mesh.following import Given
+from hrctl.drivers.mesh.journal import locked
+from hrctl.drivers.supervisor.folders import Folders
+
+
+@dataclass(frozen=True, slots=True)
+class MeshPlace(ABC):
+    """The files of one instance. Nothing is created by making this."""
+
+    program: ClassVar[str]  # of the proxy: ``envoy``
+    proxy: ClassVar[str]  # its name for people: ``Envoy``
+    lock_file: ClassVar[str]
+
+    home: Path
+    folders: Folders | None = field(kw_only=True)  # of the embedded supervisord
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the proxy is hrctl's own."""
+        return self.folders is not None
+
+    @property
+    def store(self) -> Path:
+        """The file that holds the bodies."""
+        return self.home / f"{self.program}.db"
+
+    @property
+    def log(self) -> Path:
+        """What the embedded proxy writes."""
+        return self.home / "logs" / f"{self.program}.log"
+
+    @property
+    @abstractmethod
+    def given(self) -> Given:
+        """The settings that routes take after, see `following`."""
+
+    @abstractmethod
+    def followed(self) -> dict[str, Any]:
+        """What `following.note` made with the files; empty where an older hrctl wrote them."""
+
+    @abstractmethod
+    def listens(self) -> Collection[str]:
+        """Where the proxy listens by its files, ``host:port`` each."""
+
+    @abstractmethod
+    def make(self) -> None:
+        """Create what is missing, so that a proxy without routes can be started.
+
+        Raises:
+            HrctlError: HR083, where that cannot be.
+        """
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Alone among threads and processes, or not; `make` comes first."""
+        return locked(self.home / self.lock_file, wait=wait)
+
+    def cannot_write(self, error: OSError) -> HrctlError:
+        """HR083, for a file of ours that cannot be written."""
+        return HrctlError.of(
+            "HR083",
+            f"cannot write {error.filename or f'the configuration of {self.proxy}'}:"
+            f" {error.strerror}",
+            hint="make room, or make the folder one that can be written to;"
+            f" {self.proxy} goes on as before",
+        )

@@ -285,6 +285,40 @@ def test_another_project_is_named(unleash: Unleash, driver: UnleashDriver, tmp_p
             },
             "operator eq with 18",
         ),
+        *(
+            ({**GRADUAL, "rollout": {**GRADUAL["rollout"], "stickiness": name}}, f"'{name}', which")
+            for name in ("random", "default", "targetingKey")
+        ),
+        (
+            {
+                **GRADUAL,
+                "targeting": [
+                    {
+                        "all": [
+                            {"attribute": "plan", "values": ["x"]},
+                            {
+                                "attribute": "currentTime",
+                                "operator": "after",
+                                "values": ["2027-01-01"],
+                            },
+                        ],
+                        "variant": "on",
+                    }
+                ],
+            },
+            "its own clock",
+        ),
+        (
+            {
+                **GRADUAL,
+                "rollout": {
+                    "strategy": "CANARY",
+                    "percentage": 5,
+                    "groups": {"staff": [{"attribute": "targetingKey", "values": ["ann"]}]},
+                },
+            },
+            "the attribute 'targetingKey', which Unleash calls userId",
+        ),
     ],
 )
 def test_what_unleash_does_not_have_is_named(

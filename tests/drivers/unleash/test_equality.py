@@ -14,6 +14,7 @@ import pytest
 from hrctl.drivers.api import Result
 from hrctl.drivers.contract import ContractSecrets, context_for
 from hrctl.drivers.unleash import UnleashDriver
+from hrctl.drivers.unleash.names import reserved
 from hrctl.drivers.unleash.strategies import strategies
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
 from hrctl.model.address import Address
@@ -237,3 +238,38 @@ def test_a_rule_matches_who_has_no_key() -> None:
     for plan, wanted in (("gold", True), ("free", False)):
         assert engine.is_enabled("f", {"properties": {"plan": plan}}).is_enabled is wanted
         assert ours({"plan": plan}).value is wanted
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *(
+            {"rollout": {"strategy": "GRADUAL", "percentage": 50, "stickiness": name}}
+            for name in ("random", "default", "targetingKey")
+        ),
+        {
+            "targeting": [
+                {
+                    "attribute": "currentTime",
+                    "operator": "after",
+                    "values": ["2020-01-01"],
+                    "variant": "on",
+                }
+            ]
+        },
+        {"targeting": [{"attribute": "targetingKey", "values": ["user-1"], "variant": "on"}]},
+    ],
+)
+def test_names_that_are_refused_are_something_else_there(changed: dict[str, Any]) -> None:
+    from yggdrasil_engine.engine import UnleashEngine
+
+    flag = {"type": "BOOLEAN", "status": "ENABLED", "hash": "unleash", **changed}
+    body = {"metadata": {}, "spec": complete("FeatureFlag", flag)}
+    assert reserved(body["spec"])
+    engine = UnleashEngine()
+    feature = {"name": "f", "enabled": True, "strategies": strategies("f", body)}
+    engine.take_state(json.dumps({"version": 2, "features": [feature]}))
+    ours = compile_flag("f", body["spec"])
+    users = [f"user-{n}" for n in range(60)]
+    theirs = [engine.is_enabled("f", {"userId": user}).is_enabled for user in users]
+    assert theirs != [ours({"targetingKey": user}).value for user in users]

@@ -3,86 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import signal
-import socket
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context, Result
-from hrctl.drivers.contract import ContractSecrets
-from hrctl.drivers.envoy import EnvoyDriver, admin, process
-from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.envoy import EnvoyDriver, process
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, rds, response
-from hrctl.drivers.mesh import embedded
-from hrctl.model.address import Address
-from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
+from tests.drivers.envoy.faults import WEB, Faults, code
 from tests.drivers.supervisor.conftest import free_ports
 
-if TYPE_CHECKING:
-    from hrctl.drivers.api import Outcome
 
-WEB = "acme/shop:Route/web"
+class TestFaults(Faults):
+    refusal = "HR211"
+    unclosed = "missing )"
+    check = "hrctl.drivers.envoy.process.validate"
+    reloads = False
+    timeout = "hrctl.drivers.envoy.admin._TIMEOUT"
 
+    @staticmethod
+    def pid(mesh: Mesh) -> int | None:
+        from hrctl.drivers.supervisor.client import Client
 
-def code(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    return outcome.error.code
-
-
-def test_what_envoy_refuses_changes_nothing_else(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    bad = route_body(
-        listen=mesh.listen,
-        match=[{"path": {"regex": "(unclosed"}}],
-        destinations=[mesh.to("v2")],
-    )
-    good = route_body(
-        listen=mesh.listen, match=[{"path": {"prefix": "/v2"}}], destinations=[mesh.to("v2")]
-    )
-    found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
-    assert found["acme/shop:Route/good"].result is Result.DONE
-    refused = found["acme/shop:Route/bad"]
-    assert (refused.result, code(refused)) == (Result.FAILED, "HR211")
-    assert refused.error is not None
-    assert "unclosed" in refused.error.summary
-    assert mesh.get("/").body == "v1"
-    assert mesh.get("/v2").body == "v2"
-    assert mesh.version("acme/shop:Route/bad") is None
-
-
-def test_a_rejected_file_is_rolled_back(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should validation ever miss something, Envoy's own refusal is heard."""
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    monkeypatch.setattr(process, "validate", lambda _: None)
-    bad = route_body(
-        listen=mesh.listen,
-        match=[{"path": {"regex": "(unclosed"}}],
-        destinations=[mesh.to("v2")],
-    )
-    found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
-    assert (found.result, code(found)) == (Result.FAILED, "HR211")
-    assert mesh.driver.place.present() == before
-    assert mesh.get("/").body == "v1"
-    mesh.route(destinations=[mesh.to("v2")])
-    assert mesh.get("/").body == "v2"
-
-
-def test_a_taken_port_is_named_with_who_has_it(mesh: Mesh) -> None:
-    with socket.create_server(("127.0.0.1", mesh.port)):
-        body = route_body(listen=mesh.listen, destinations=[mesh.to("v1")])
-        found = mesh.apply({WEB: body})[WEB]
-    assert (found.result, code(found)) == (Result.FAILED, "HR088")
-    assert found.error is not None
-    assert str(mesh.port) in found.error.summary
-    assert f"process {os.getpid()}" in found.error.summary
+        if not mesh.driver.admin.answers():
+            return None
+        folders = mesh.driver.place.folders
+        assert folders is not None
+        return int(Client(folders.socket()).call("getProcessInfo", "envoy:envoy")["pid"])
 
 
 def test_what_envoy_cannot_do_is_refused_by_name(mesh: Mesh) -> None:
@@ -97,14 +47,6 @@ def test_what_envoy_cannot_do_is_refused_by_name(mesh: Mesh) -> None:
             mesh.driver.plan(mesh.change(f"acme:Route/{name}", body))
         found = mesh.apply({f"acme:Route/{name}": body})[f"acme:Route/{name}"]
         assert (found.result, code(found)) == (Result.FAILED, "HR212")
-
-
-def test_http_and_tcp_do_not_share_a_listener(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    body = route_body(type="TCP", listen=mesh.listen, destinations=[mesh.to("v2")])
-    found = mesh.apply({"acme:Route/tcp": body})["acme:Route/tcp"]
-    assert (found.result, code(found)) == (Result.FAILED, "HR213")
-    assert mesh.get("/").body == "v1"
 
 
 @pytest.mark.parametrize(
@@ -224,31 +166,6 @@ def test_a_file_that_is_gone_is_drift(mesh: Mesh) -> None:
     assert mesh.get("/").body == "v1"
 
 
-def test_an_envoy_that_dies_comes_back_with_what_it_had(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    pid = _pid(mesh)
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: mesh.driver.admin.answers() and _pid(mesh) != pid, "it is restarted")
-    eventually(lambda: _body(mesh) == "v1", "it answers as before")
-    assert mesh.version(WEB) is not None
-
-
-def _body(mesh: Mesh) -> str | None:
-    try:
-        return mesh.get("/").body
-    except OSError:
-        return None
-
-
-def _pid(mesh: Mesh) -> int:
-    from hrctl.drivers.supervisor.client import Client
-
-    folders = mesh.driver.place.folders
-    assert folders is not None
-    info = Client(folders.socket()).call("getProcessInfo", "envoy:envoy")
-    return int(info["pid"])
-
-
 def test_a_listener_comes_back_after_envoy_was_started_anew(mesh: Mesh) -> None:
     """The file of its routes is there, but nothing is subscribed to it."""
     mesh.route(destinations=[mesh.to("v1")])
@@ -256,100 +173,6 @@ def test_a_listener_comes_back_after_envoy_was_started_anew(mesh: Mesh) -> None:
     assert mesh.driver.down()
     mesh.route(destinations=[mesh.to("v2")])
     assert mesh.get("/").body == "v2"
-
-
-def test_a_stopped_envoy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
-    mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
-    assert mesh.driver.down()
-    assert list(mesh.driver.scan()) == []
-    assert list(mesh.driver.read([Address(WEB)])) == []
-    mesh.route(destinations=[mesh.to("v2")])
-    found = [one.address for one in mesh.driver.scan()]
-    assert found == ["acme/shop:Route/other", WEB, "acme:Node/n"]
-    assert mesh.get("/").body == "v2"
-    assert mesh.get("/o").body == "v3"
-    for outcome in mesh.driver.apply(
-        [
-            replace(
-                mesh.change(WEB, None),
-                action=Action.CREATE,
-                after=route_body(listen=mesh.listen, destinations=[mesh.to("v1")]),
-                expect_version=None,
-            )
-        ],
-        ContractSecrets(),
-    ):
-        assert outcome.result is not Result.DONE  # once it was there again, it is no longer lost
-
-
-def test_an_envoy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_RESTART", 0.5)
-    monkeypatch.setattr(admin, "_TIMEOUT", 0.5)
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    change = mesh.change(WEB, route_body(listen=mesh.listen, destinations=[mesh.to("v2")]))
-    mesh.driver.admin.close()
-    pid = _pid(mesh)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(HrctlError, match="HR080"):
-            list(mesh.driver.scan())
-        (outcome,) = mesh.driver.apply([change], ContractSecrets())
-        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR080")
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    assert mesh.driver.place.present() == before
-    assert mesh.get("/").body == "v1"
-
-
-def test_an_envoy_that_dies_during_an_apply_has_the_old_files_when_it_is_back(
-    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    put = mesh.driver.place.put
-    pid = _pid(mesh)
-
-    def dying(self: Place, files: dict[str, bytes | None]) -> None:
-        del self
-        put(files)
-        if mesh.driver.admin.answers() and _pid(mesh) == pid:
-            os.kill(pid, signal.SIGKILL)
-            raise HrctlError.of("HR080", "gone in the middle")
-
-    monkeypatch.setattr(Place, "put", dying)
-    body = route_body(listen=mesh.listen, destinations=[mesh.to("v2")])
-    (outcome,) = mesh.driver.apply([mesh.change(WEB, body)], ContractSecrets())
-    monkeypatch.undo()
-    assert outcome.result is Result.FAILED
-    assert mesh.driver.place.present() == before
-    eventually(lambda: _body(mesh) == "v1", "it answers as before")
-
-
-def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    many = {
-        f"acme:Route/r{number}": route_body(
-            listen=mesh.listen, hosts=[f"h{number}.example"], destinations=[mesh.to("v2")]
-        )
-        for number in range(60)
-    }
-    changes = [mesh.change(address, body) for address, body in many.items()]
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # files can grow no further
-    try:
-        found = list(mesh.driver.apply(changes, ContractSecrets()))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-    assert {one.result for one in found} == {Result.FAILED}
-    assert {code(one) for one in found} <= {"HR083", "HR106", "HR103"}
-    assert mesh.driver.place.present() == before
-    assert mesh.get("/").body == "v1"
 
 
 # -- an Envoy that is there ------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
 import socket
 import subprocess
 import threading
@@ -15,85 +12,27 @@ import pytest
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context, Result
-from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.haproxy import HaproxyDriver, process, runtime, swap
-from hrctl.drivers.haproxy.place import Place
-from hrctl.drivers.mesh import embedded
-from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, route_body
-from tests.drivers.envoy.test_faults import (
-    test_a_taken_port_is_named_with_who_has_it,
-    test_http_and_tcp_do_not_share_a_listener,
-)
+from tests.drivers.envoy.faults import WEB, Faults, body_of, code
 from tests.drivers.haproxy.conftest import worker
 from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hrctl.drivers.api import Outcome
 
-__all__ = [
-    "test_a_taken_port_is_named_with_who_has_it",
-    "test_http_and_tcp_do_not_share_a_listener",
-]
+class TestFaults(Faults):
+    refusal = "HR233"
+    unclosed = "regex"
+    check = "hrctl.drivers.haproxy.process.check"
+    reloads = True
+    timeout = "hrctl.drivers.haproxy.runtime._TIMEOUT"
 
-WEB = "acme/shop:Route/web"
-
-
-def code(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    return outcome.error.code
-
-
-def body_of(mesh: Mesh, to: str, **spec: Any) -> dict[str, Any]:
-    made: dict[str, Any] = route_body(
-        **{"listen": mesh.listen, "destinations": [mesh.to(to)], **spec}
-    )
-    return made
-
-
-def answer(mesh: Mesh) -> str | None:
-    try:
-        return mesh.get("/").body
-    except OSError:
-        return None
-
-
-def test_what_haproxy_refuses_changes_nothing_else(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
-    good = body_of(mesh, "v2", match=[{"path": {"prefix": "/v2"}}])
-    found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
-    assert found["acme/shop:Route/good"].result is Result.DONE
-    refused = found["acme/shop:Route/bad"]
-    assert (refused.result, code(refused)) == (Result.FAILED, "HR233")
-    assert refused.error is not None
-    assert "unclosed" in refused.error.summary
-    assert "regex" in refused.error.summary
-    assert "/tmp" not in refused.error.summary  # noqa: S108 - a folder that is gone by then
-    assert mesh.get("/").body == "v1"
-    assert mesh.get("/v2").body == "v2"
-    assert mesh.version("acme/shop:Route/bad") is None
-
-
-def test_a_configuration_that_does_not_load_is_put_back(
-    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Should the check ever miss something, the refused reload is noticed."""
-    mesh.route(destinations=[mesh.to("v1")])
-    before, pid = mesh.driver.place.present(), worker(mesh)
-    monkeypatch.setattr(process, "check", lambda *_: None)
-    bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
-    found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
-    assert (found.result, code(found)) == (Result.FAILED, "HR233")
-    assert found.error is not None
-    assert "unclosed" in found.error.summary
-    assert mesh.driver.place.present() == before
-    assert worker(mesh) != pid  # which has the files from before
-    assert mesh.get("/").body == "v1"
-    mesh.route(destinations=[mesh.to("v2")])
-    assert mesh.get("/").body == "v2"
+    @staticmethod
+    def pid(mesh: Mesh) -> int | None:
+        found: int | None = mesh.driver.runtime.pid()
+        return found
 
 
 def test_what_the_socket_refuses_is_reloaded(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,95 +169,6 @@ def test_a_listener_that_was_edited_by_hand_concerns_all_its_routes(mesh: Mesh) 
 
 
 # -- a HAProxy that goes ---------------------------------------------------------------------------
-
-
-def test_a_haproxy_that_dies_comes_back_with_what_it_had(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    pid = worker(mesh)
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: mesh.driver.runtime.pid() not in {None, pid}, "it is restarted")
-    eventually(lambda: answer(mesh) == "v1", "it answers as before")
-    assert mesh.version(WEB) is not None
-
-
-def test_a_stopped_haproxy_is_lost_and_comes_back_with_what_it_had(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
-    mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
-    assert mesh.driver.down()
-    assert not mesh.driver.down()
-    assert list(mesh.driver.scan()) == []
-    assert list(mesh.driver.read([Address(WEB)])) == []
-    mesh.route(destinations=[mesh.to("v2")])
-    found = [one.address for one in mesh.driver.scan()]
-    assert found == ["acme/shop:Route/other", WEB, "acme:Node/n"]
-    assert mesh.get("/").body == "v2"
-    assert mesh.get("/o").body == "v3"
-
-
-def test_a_haproxy_that_hangs_loses_nothing(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_RESTART", 0.5)
-    monkeypatch.setattr(runtime, "_TIMEOUT", 0.5)
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    change = mesh.change(WEB, body_of(mesh, "v2"))
-    pid = worker(mesh)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(HrctlError, match="HR080"):
-            list(mesh.driver.scan())
-        (outcome,) = mesh.driver.apply([change], ContractSecrets())
-        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR080")
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    assert mesh.driver.place.present() == before
-    assert mesh.get("/").body == "v1"
-
-
-def test_a_haproxy_that_dies_during_an_apply_has_the_old_files_when_it_is_back(
-    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    before = mesh.driver.place.present()
-    put = Place.put
-    pid = worker(mesh)
-
-    def dying(self: Place, files: dict[str, bytes]) -> None:
-        put(self, files)
-        if mesh.driver.runtime.pid() == pid:
-            os.kill(pid, signal.SIGKILL)
-            raise HrctlError.of("HR080", "gone in the middle")
-
-    monkeypatch.setattr(Place, "put", dying)
-    (outcome,) = mesh.driver.apply([mesh.change(WEB, body_of(mesh, "v2"))], ContractSecrets())
-    monkeypatch.undo()
-    assert outcome.result is Result.FAILED
-    eventually(lambda: mesh.driver.runtime.pid() not in {None, pid}, "it is restarted")
-    assert mesh.driver.place.present() == before
-    eventually(lambda: answer(mesh) == "v1", "it answers as before")
-    assert mesh.driver.altered() == {}
-
-
-def test_a_full_disk_leaves_everything_as_it_is(mesh: Mesh) -> None:
-    mesh.route(destinations=[mesh.to("v1")])
-    before, pid = mesh.driver.place.present(), worker(mesh)
-    changes = [
-        mesh.change(f"acme:Route/r{number}", body_of(mesh, "v2", hosts=[f"h{number}.example"]))
-        for number in range(60)
-    ]
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # files can grow no further
-    try:
-        found = list(mesh.driver.apply(changes, ContractSecrets()))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-    assert {one.result for one in found} == {Result.FAILED}
-    assert {code(one) for one in found} <= {"HR083", "HR106", "HR103"}
-    assert mesh.driver.place.present() == before
-    assert worker(mesh) == pid
-    assert mesh.get("/").body == "v1"
 
 
 def test_without_the_program_nothing_is_changed(

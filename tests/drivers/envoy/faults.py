@@ -1,0 +1,205 @@
+"""What goes wrong leaves traffic as it was: the same tests for every proxy."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from hrctl.diagnostics import HrctlError
+from hrctl.drivers.api import Result
+from hrctl.drivers.contract import ContractSecrets
+from hrctl.drivers.mesh import embedded
+from hrctl.model.address import Address
+from hrctl.model.plan import Action
+from tests.drivers.envoy.conftest import eventually, node_body, route_body
+
+if TYPE_CHECKING:
+    from hrctl.drivers.api import Outcome
+    from hrctl.model.values import Body
+    from tests.drivers.envoy.conftest import Mesh
+
+WEB = "acme/shop:Route/web"
+
+
+def code(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def body_of(mesh: Mesh, to: str, **spec: Any) -> Body:
+    return route_body(**{"listen": mesh.listen, "destinations": [mesh.to(to)], **spec})
+
+
+def answer(mesh: Mesh) -> str | None:
+    try:
+        return mesh.get("/").body
+    except OSError:
+        return None
+
+
+class Faults:
+    """Subclass it in the tests of a proxy."""
+
+    refusal: ClassVar[str]  # the code of what the proxy refuses
+    unclosed: ClassVar[str]  # what it says of a bracket that is not closed
+    check: ClassVar[str]  # what asks it whether it would refuse something
+    reloads: ClassVar[bool]  # whether other files are for another process
+    timeout: ClassVar[str]  # how long it is waited for, when it is asked how it is
+
+    @staticmethod
+    def pid(mesh: Mesh) -> int | None:
+        """The process that answers; None where none does."""
+        raise NotImplementedError
+
+    def is_back(self, mesh: Mesh, before: int | None) -> None:
+        eventually(lambda: self.pid(mesh) not in {None, before}, "it is restarted")
+        eventually(lambda: answer(mesh) == "v1", "it answers as before")
+
+    def test_what_is_refused_changes_nothing_else(self, mesh: Mesh) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+        good = body_of(mesh, "v2", match=[{"path": {"prefix": "/v2"}}])
+        found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
+        assert found["acme/shop:Route/good"].result is Result.DONE
+        refused = found["acme/shop:Route/bad"]
+        assert (refused.result, code(refused)) == (Result.FAILED, self.refusal)
+        assert refused.error is not None
+        assert "unclosed" in refused.error.summary
+        assert self.unclosed in refused.error.summary
+        assert "/tmp" not in refused.error.summary  # noqa: S108 - a folder that is gone by then
+        assert mesh.get("/").body == "v1"
+        assert mesh.get("/v2").body == "v2"
+        assert mesh.version("acme/shop:Route/bad") is None
+
+    def test_what_the_check_misses_is_rolled_back(
+        self, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        before, pid = mesh.driver.place.present(), self.pid(mesh)
+        monkeypatch.setattr(self.check, lambda *_: None)
+        bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+        found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
+        assert (found.result, code(found)) == (Result.FAILED, self.refusal)
+        assert found.error is not None
+        assert "unclosed" in found.error.summary
+        assert mesh.driver.place.present() == before
+        assert (self.pid(mesh) != pid) is self.reloads  # one that has the files from before
+        assert mesh.get("/").body == "v1"
+        mesh.route(destinations=[mesh.to("v2")])
+        assert mesh.get("/").body == "v2"
+
+    def test_a_taken_port_is_named_with_who_has_it(self, mesh: Mesh) -> None:
+        with socket.create_server(("127.0.0.1", mesh.port)):
+            found = mesh.apply({WEB: body_of(mesh, "v1")})[WEB]
+        assert (found.result, code(found)) == (Result.FAILED, "HR088")
+        assert found.error is not None
+        assert str(mesh.port) in found.error.summary
+        assert f"process {os.getpid()}" in found.error.summary
+
+    def test_http_and_tcp_do_not_share_a_listener(self, mesh: Mesh) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        found = mesh.apply({"acme:Route/tcp": body_of(mesh, "v2", type="TCP")})["acme:Route/tcp"]
+        assert (found.result, code(found)) == (Result.FAILED, "HR213")
+        assert mesh.get("/").body == "v1"
+
+    @pytest.mark.parametrize("at", ["the check", "its files"])
+    def test_a_full_disk_leaves_everything_as_it_is(
+        self, mesh: Mesh, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        if at == "its files":
+            monkeypatch.setattr(self.check, lambda *_: None)
+        mesh.route(destinations=[mesh.to("v1")])
+        before, pid = mesh.driver.place.present(), self.pid(mesh)
+        changes = [
+            mesh.change(f"acme:Route/r{number}", body_of(mesh, "v2", hosts=[f"h{number}.example"]))
+            for number in range(60)
+        ]
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # files can grow no further
+        try:
+            found = list(mesh.driver.apply(changes, ContractSecrets()))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, handler)
+        assert {one.result for one in found} == {Result.FAILED}
+        assert {code(one) for one in found} <= {"HR083", "HR106", "HR103"}
+        assert mesh.driver.place.present() == before
+        assert self.pid(mesh) == pid
+        assert mesh.get("/").body == "v1"
+
+    # -- a proxy that goes -----------------------------------------------------------------------
+
+    def test_one_that_dies_comes_back_with_what_it_had(self, mesh: Mesh) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        pid = self.pid(mesh)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        self.is_back(mesh, pid)
+        assert mesh.version(WEB) is not None
+
+    def test_one_that_was_stopped_is_lost_and_comes_back_with_what_it_had(self, mesh: Mesh) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        mesh.route("other", match=[{"path": {"prefix": "/o"}}], destinations=[mesh.to("v3")])
+        mesh.put({"acme:Node/n": node_body(address="127.0.0.1:9")})
+        assert mesh.driver.down()
+        assert not mesh.driver.down()
+        assert list(mesh.driver.scan()) == []
+        assert list(mesh.driver.read([Address(WEB)])) == []
+        mesh.route(destinations=[mesh.to("v2")])
+        found = [one.address for one in mesh.driver.scan()]
+        assert found == ["acme/shop:Route/other", WEB, "acme:Node/n"]
+        assert mesh.get("/").body == "v2"
+        assert mesh.get("/o").body == "v3"
+        again = {"action": Action.CREATE, "after": body_of(mesh, "v1"), "expect_version": None}
+        outcome = mesh.carry(mesh.change(WEB, None), **again)
+        assert outcome.result is not Result.DONE  # once it was there again, it is no longer lost
+
+    def test_one_that_hangs_loses_nothing(
+        self, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        before, pid = mesh.driver.place.present(), self.pid(mesh)
+        change = mesh.change(WEB, body_of(mesh, "v2"))
+        monkeypatch.setattr(embedded, "_RESTART", 0.5)
+        monkeypatch.setattr(self.timeout, 0.5)
+        mesh.driver.__exit__()  # a connection that is kept has the patience it was made with
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(HrctlError, match="HR080"):
+                list(mesh.driver.scan())
+            (outcome,) = mesh.driver.apply([change], ContractSecrets())
+            assert (outcome.result, code(outcome)) == (Result.FAILED, "HR080")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert mesh.driver.place.present() == before
+        assert mesh.get("/").body == "v1"
+
+    def test_one_that_dies_during_an_apply_has_the_old_files_when_it_is_back(
+        self, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mesh.route(destinations=[mesh.to("v1")])
+        place = type(mesh.driver.place)
+        before, pid, put = mesh.driver.place.present(), self.pid(mesh), place.put
+        assert pid is not None
+
+        def dying(one: Any, files: Any) -> None:
+            put(one, files)
+            if self.pid(mesh) == pid:
+                os.kill(pid, signal.SIGKILL)
+                raise HrctlError.of("HR080", "gone in the middle")
+
+        change = mesh.change(WEB, body_of(mesh, "v2"))
+        monkeypatch.setattr(place, "put", dying)
+        (outcome,) = mesh.driver.apply([change], ContractSecrets())
+        monkeypatch.undo()
+        assert outcome.result is Result.FAILED
+        assert mesh.driver.place.present() == before
+        self.is_back(mesh, pid)
+        assert mesh.driver.altered() == {}

@@ -118,7 +118,7 @@ def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
             "hash_function": "XX_HASH",
         }
     made |= _circuit_breaker(spec)
-    check = spec.get("healthCheck") or _check_of_nodes(destination, nodes)
+    check = spec.get("healthCheck") or nodes.health_check(destination.get("grid"))
     if check:
         made["health_checks"] = [_health_check(check, http2=spec["type"] == "GRPC")]
     if spec["type"] == "GRPC":
@@ -207,14 +207,6 @@ def _circuit_breaker(spec: Spec) -> Resource:
         thresholds["track_remaining"] = True
         made["circuit_breakers"] = {"thresholds": [thresholds]}
     return made
-
-
-def _check_of_nodes(destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str, Any] | None:
-    """The check of the first node that has one: Envoy has one for a whole cluster."""
-    if destination.get("grid") is None:
-        return None
-    chosen = (nodes[one].get("healthCheck") for one in nodes.select(destination["grid"]))
-    return next((check for check in chosen if check), None)
 
 
 def _health_check(check: Mapping[str, Any], *, http2: bool) -> Resource:

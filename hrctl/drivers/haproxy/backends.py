@@ -117,7 +117,7 @@ def _backend(
     strategy = balancer(spec, destination)
     weighted = strategy in {"WEIGHTED", *_HASHED}
     hosts = _hosts(destination, nodes, weighted=weighted)
-    check = spec.get("healthCheck") or _check_of_nodes(destination, nodes)
+    check = spec.get("healthCheck") or nodes.health_check(destination.get("grid"))
     stream = spec["type"] == "TCP"
     lines = [
         f"backend {name} from hrctl-{'tcp' if stream else 'http'}",
@@ -232,14 +232,6 @@ def _limits(name: str, spec: Spec) -> list[str]:
     if breaker.get("maxPending") is not None:
         made.append(f"{deny} if {{ queue({name}) ge {breaker['maxPending']} }}")
     return made
-
-
-def _check_of_nodes(destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str, Any] | None:
-    """The check of the first node that has one: a backend has one page to ask for."""
-    if destination.get("grid") is None:
-        return None
-    chosen = (nodes[one].get("healthCheck") for one in nodes.select(destination["grid"]))
-    return next((check for check in chosen if check), None)
 
 
 def _health_check(check: Mapping[str, Any] | None) -> list[str]:

@@ -75,6 +75,12 @@ class Nodes(dict[Named, Spec]):
             self._known[text] = select({name: self[name] for name in some}, grid)
         return self._known[text]
 
+    def health_check(self, grid: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The check of the first node that has one: a proxy has one for all hosts together."""
+        some = [] if grid is None else self.select(grid)
+        checks = (self[one].get("healthCheck") for one in some)
+        return next((check for check in checks if check), None)
+
     def _having(self, key: str) -> dict[str | None, list[Named]]:
         if key not in self._by_value:
             found = self._by_value[key] = {}

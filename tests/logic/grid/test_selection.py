@@ -9,7 +9,7 @@ import pytest
 
 from hrctl.logic.grid import ring
 from hrctl.logic.grid.balance import balance
-from hrctl.logic.grid.selection import fits, select
+from hrctl.logic.grid.selection import Nodes, fits, select
 
 NODE: dict[str, Any] = {"type": "WORKER", "region": "eu", "labels": {"disk": "ssd"}}
 
@@ -38,6 +38,18 @@ def test_inactive_nodes_are_not_chosen_and_draining_ones_get_nothing_new() -> No
     }
     assert select(nodes, {}) == ["active", "draining"]
     assert balance(nodes, {}).shares == {"active": 1.0}
+
+
+def test_all_hosts_of_a_grid_are_checked_as_the_first_node_with_a_check_wants_it() -> None:
+    checks: dict[str, dict[str, Any]] = {
+        "a": {},
+        "c": {"healthCheck": {"tcp": True}},
+        "b": {"healthCheck": {"http": "/b"}},
+    }
+    nodes = Nodes({name: NODE | check for name, check in checks.items()})
+    assert nodes.health_check({}) == {"http": "/b"}
+    assert nodes.health_check(None) is None
+    assert Nodes({"a": NODE}).health_check({}) is None
 
 
 def test_the_ring_gives_each_host_its_share_and_moves_few_keys() -> None:

@@ -87,12 +87,13 @@ def altered(
 # -- the file --------------------------------------------------------------------------------------
 
 Servers = Mapping[str, tuple[Backend, Server]]
+Key = tuple[str, str | None]  # section, and the address that lines in it were made for
 
 
 def _of_file(
     made: Configuration, data: bytes, routes: Mapping[Address, Mapping[str, Any]], servers: Servers
 ) -> Iterator[tuple[str, Altered]]:
-    expected, live = _sections(made.text), _sections(data.decode("utf-8", "replace"))
+    expected, live = sections(made.text), sections(data.decode("utf-8", "replace"))
     listens: dict[str, list[str]] = {}
     for address, spec in sorted(routes.items()):
         listen = str(spec.get("listen") or made.settings.listen)
@@ -104,19 +105,23 @@ def _of_file(
             continue
         # what all routes of a listener share, or all of them, concerns each
         owners = [owner] if owner else listens.get(section) or [str(one) for one in routes]
-        for wanted, there in _differing(mine, theirs):
+        for wanted, there, _ in differing(mine, theirs):
             for at in owners:
                 yield _of_line(at, section, wanted, there, servers)
 
 
-def _sections(text: str) -> dict[tuple[str, str | None], list[str]]:
-    found: dict[tuple[str, str | None], list[str]] = {}
+def sections(text: str) -> dict[Key, list[str]]:
+    """The lines of a file."""
+    found: dict[Key, list[str]] = {}
     for section, owner, line in blocks(text):
         found.setdefault((section, owner), []).append(line)
     return found
 
 
-def _differing(mine: list[str], theirs: list[str]) -> Iterator[tuple[str | None, str | None]]:
+def differing(
+    mine: list[str], theirs: list[str]
+) -> Iterator[tuple[str | None, str | None, str | None]]:
+    """The line that was made, the one that stands there, and the one before both."""
     for tag, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
@@ -124,6 +129,7 @@ def _differing(mine: list[str], theirs: list[str]) -> Iterator[tuple[str | None,
             yield (
                 mine[a + index] if a + index < b else None,
                 theirs[c + index] if c + index < d else None,
+                mine[min(a + index, b) - 1] if min(a + index, b) else None,
             )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy.configuration import Configuration, Files, State
+from hrctl.drivers.haproxy.drift import Key, differing, sections
 from hrctl.drivers.haproxy.frontends import called
 from hrctl.drivers.haproxy.text import blocks
 from hrctl.drivers.mesh.names import ident
@@ -91,13 +91,11 @@ def refused(names: Collection[str]) -> HrctlError:
 
 # -- the file --------------------------------------------------------------------------------------
 
-Key = tuple[str, str | None]  # section and owner
-
 
 def _merged(
     old: Configuration, there: str, new: Configuration, changed: Collection[str], kept: set[str]
 ) -> bytes:
-    base, live = _grouped(old.text), _grouped(there)
+    base, live = sections(old.text), sections(there)
     lines: list[str | None] = [*new.text.splitlines()]
     places = _placed(new.text)
     sharing = _sharing(old)
@@ -109,17 +107,10 @@ def _merged(
             continue
         if (not theirs or not mine) and section and owner is None:
             raise refused(owners)  # a whole section came or went
-        for wanted, stands, before in _edits(mine, theirs):
+        for wanted, stands, before in differing(mine, theirs):
             _edit(lines, places.get(key, {}), wanted, stands, before, owners)
         kept |= owners
     return ("\n".join(line for line in lines if line is not None) + "\n").encode()
-
-
-def _grouped(text: str) -> dict[Key, list[str]]:
-    found: dict[Key, list[str]] = {}
-    for section, owner, line in blocks(text):
-        found.setdefault((section, owner), []).append(line)
-    return found
 
 
 def _placed(text: str) -> dict[Key, dict[str, int]]:
@@ -141,21 +132,6 @@ def _numbers(text: str) -> dict[str, Iterator[int]]:
 def _sharing(made: Configuration) -> dict[str, set[str]]:
     """The section of a frontend -> the routes of its listener."""
     return {f"frontend {called(listen)}": set(routes) for listen, routes in made.listens.items()}
-
-
-def _edits(
-    mine: list[str], theirs: list[str]
-) -> Iterator[tuple[str | None, str | None, str | None]]:
-    """The line that was made, the one that stands there, and the one before both."""
-    for tag, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        for index in range(max(b - a, d - c)):
-            yield (
-                mine[a + index] if a + index < b else None,
-                theirs[c + index] if c + index < d else None,
-                mine[min(a + index, b) - 1] if min(a + index, b) else None,
-            )
 
 
 def _edit(  # noqa: PLR0913, PLR0917 - an edit and where it goes

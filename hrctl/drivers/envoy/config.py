@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from hrctl.drivers.mesh.names import is_ip, split_address
+from hrctl.drivers.mesh.config import Listen
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.model.kinds.base import Filled, HostPort, Spec
 
 
@@ -16,9 +17,7 @@ class EnvoyConfig(Spec):
     mode: Literal["embedded", "external"] = Field(
         "embedded", description="Whether hrctl runs its own Envoy or writes for one that is there."
     )
-    listen: HostPort = Field(
-        "127.0.0.1:10000", description="Where routes listen that do not say so, host:port."
-    )
+    listen: Listen = DEFAULT_LISTEN
     traces: HostPort | None = Field(
         None,
         description="An OTLP/HTTP receiver that spans of traced routes go to, host:port;"
@@ -30,14 +29,6 @@ class EnvoyConfig(Spec):
     admin: Filled | None = Field(
         None, description="external: the admin address, host:port or the path of a unix socket."
     )
-
-    @field_validator("listen")
-    @classmethod
-    def _at_a_number(cls, listen: str) -> str:
-        host = split_address(listen)[0]
-        if host != "localhost" and not is_ip(host):
-            raise ValueError("must name a number, such as 127.0.0.1 or 0.0.0.0, not a host")
-        return listen
 
     @model_validator(mode="after")
     def _fields_of_the_mode(self) -> Self:

@@ -27,6 +27,7 @@ from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, resources_of, response
 from hrctl.drivers.mesh import atomic
 from hrctl.drivers.mesh.following import Given
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json
@@ -54,7 +55,7 @@ class Place(MeshPlace):
     @classmethod
     def of(cls, config: Mapping[str, Json], context: Context) -> Place:
         """From the instance's block and surroundings; relative paths start at the project."""
-        listen = str(config.get("listen") or Settings.__dataclass_fields__["listen"].default)
+        listen = str(config.get("listen") or DEFAULT_LISTEN)
         traces = config.get("traces")
         if config.get("mode", "embedded") == "embedded":
             folders = Folders.of({"mode": "embedded"}, context)

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from hrctl.drivers.envoy import listeners, routes
 from hrctl.drivers.envoy.names import Resource, source
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.model.values import Json
 
 RTDS: Final = "rtds/weights.json"
@@ -31,7 +32,6 @@ CDS: Final = "cds/clusters.json"
 # there are no more. Beyond so many files of a sort all of the sort stand in the list above them.
 MOST_FILES: Final = 40
 _VERSION: Final = re.compile(rb'\{"version_info":"([0-9a-f]+)",')
-DEFAULT_LISTEN: Final = "127.0.0.1:10000"
 
 Files = dict[str, bytes]
 Spec = Mapping[str, Json]

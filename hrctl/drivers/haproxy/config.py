@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from hrctl.drivers.mesh.names import is_ip, split_address
-from hrctl.model.kinds.base import Filled, HostPort, Spec
+from hrctl.drivers.mesh.config import Listen
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
+from hrctl.model.kinds.base import Filled, Spec
 
 
 class HaproxyConfig(Spec):
@@ -16,9 +17,7 @@ class HaproxyConfig(Spec):
     mode: Literal["embedded", "external"] = Field(
         "embedded", description="Whether hrctl runs its own HAProxy or changes one that is there."
     )
-    listen: HostPort = Field(
-        "127.0.0.1:10000", description="Where routes listen that do not say so, host:port."
-    )
+    listen: Listen = DEFAULT_LISTEN
     config: Filled | None = Field(
         None, description="external: the file that hrctl writes; it is one of those HAProxy loads."
     )
@@ -35,14 +34,6 @@ class HaproxyConfig(Spec):
     reload: Annotated[list[Filled], Field(min_length=1)] | None = Field(
         None, description="external: in place of `master`, a command that reloads HAProxy."
     )
-
-    @field_validator("listen")
-    @classmethod
-    def _at_a_number(cls, listen: str) -> str:
-        host = split_address(listen)[0]
-        if host != "localhost" and not is_ip(host):
-            raise ValueError("must name a number, such as 127.0.0.1 or 0.0.0.0, not a host")
-        return listen
 
     @model_validator(mode="after")
     def _fields_of_the_mode(self) -> Self:

@@ -17,11 +17,11 @@ from typing import Final
 from hrctl.drivers.haproxy.backends import RESOLVERS, Backend, any_named, backends, defaults
 from hrctl.drivers.haproxy.frontends import Spec, frontend
 from hrctl.drivers.haproxy.text import quoted
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.logic.grid.selection import Nodes
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
 
-DEFAULT_LISTEN: Final = "127.0.0.1:10000"
 _HEAD: Final = "# Written by hrctl, with each apply anew: what is changed here by hand is drift."
 
 Files = dict[str, bytes]

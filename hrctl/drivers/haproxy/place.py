@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Final
 
 from hrctl.drivers.api import Context
 from hrctl.drivers.haproxy.configuration import (
-    DEFAULT_LISTEN,
     Configuration,
     Files,
     Settings,
@@ -29,6 +28,7 @@ from hrctl.drivers.haproxy.configuration import (
 from hrctl.drivers.haproxy.runtime import is_path
 from hrctl.drivers.mesh import atomic, following
 from hrctl.drivers.mesh.following import Given
+from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json, canonical

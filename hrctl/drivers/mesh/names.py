@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from hrctl.model.address import Address
 from hrctl.model.values import Json, canonical
+
+DEFAULT_LISTEN: Final = "127.0.0.1:10000"  # where routes listen, if nothing says where
 
 
 def ident(address: Address) -> str:

@@ -53,6 +53,13 @@ class Session:
     def __exit__(self, *exc: object) -> None:
         self._open.close()
 
+    def successor(self) -> Session:
+        """Another one that reads everything anew, and asks for no passphrase again."""
+        made = Session(self.console)
+        if "opener" in self.__dict__:
+            made.opener = self.opener
+        return made
+
     @cached_property
     def project(self) -> project.Project:
         """From the nearest `hrctl.yaml`, searched upwards.

@@ -1,7 +1,7 @@
 """Verbs that change what is wanted: they edit YAML, show the difference, commit and apply.
 
-A changed file is checked with the whole tree before anything else happens; where the tree would
-have errors the files are put back as they were.
+A changed file is checked with the whole tree before anything else happens, and with --apply it is
+planned before it is committed; where either has errors the files are put back as they were.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,13 +19,14 @@ import typer
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import InvalidTree, Session
-from hrctl.diagnostics import HrctlError, Severity
+from hrctl.diagnostics import HrctlError, SafetyError, Severity
 from hrctl.model.address import Address, Selector
 from hrctl.model.values import Json
 from hrctl.source import git
 
 if TYPE_CHECKING:
     from hrctl.cli.verbs.draft import Draft
+    from hrctl.model.plan import Plan
 
 Commit = Annotated[bool, typer.Option("--commit", help="Commit the change, and nothing else.")]
 Message = Annotated[
@@ -104,18 +105,48 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
         edited = opened.enter_context(Session(console))
         if lines and not _write(edited, draft, wish.tolerated):
             return Exit.ERROR
+        plan = _foreseen(edited, draft, wish) if wish.then.apply else None
         commit = _commit(session, draft, wish)
         _tell(console, draft, wish, lines, commit)
-        if not wish.then.apply:
+        if plan is None:
             return Exit.DONE
-        if commit is not None:  # the tree is that of another commit now
-            edited = opened.enter_context(Session(console))
         try:
-            return apply_targets(edited, wish.targets, yes=wish.then.yes, cascade=wish.cascade)
+            if commit is not None:  # the tree is that of another commit now
+                opened.close()
+                edited = opened.enter_context(edited.successor())
+                plan = _plan(edited, wish.targets, cascade=wish.cascade)
+            return _carry_out(edited, plan, yes=wish.then.yes)
         except HrctlError:
             if lines:
                 console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
             raise
+
+
+def _foreseen(edited: Session, draft: Draft, wish: Wish) -> Plan:
+    """What is to be applied. Where it cannot be told, or must not be, the edit is taken back.
+
+    So a system that is down leaves neither an edit nor a commit. What an option of `hrctl apply`
+    can lift is left to the apply.
+    """
+    from hrctl.reconcile import safety
+
+    try:
+        plan = _plan(edited, wish.targets, cascade=wish.cascade)
+        with suppress(SafetyError):
+            safety.refuse(plan)
+    except HrctlError as error:
+        from hrctl.cli.telling import report
+
+        # told while the files are there, so that the lines can be shown
+        report(edited.console, error.diagnostics)
+        draft.restore()
+        if draft.paths:
+            edited.console.note("Nothing was changed.")
+        raise typer.Exit(error.exit_code) from error
+    except BaseException:  # Ctrl-C, too
+        draft.restore()
+        raise
+    return plan
 
 
 def _commit(session: Session, draft: Draft, wish: Wish) -> str | None:
@@ -264,8 +295,11 @@ def apply_targets(
     cascade: bool = False,
 ) -> int:
     """Plan and apply just these (none: everything), after asking."""
+    return _carry_out(session, _plan(session, targets, cascade=cascade), yes=yes)
+
+
+def _plan(session: Session, targets: Sequence[str], *, cascade: bool) -> Plan:
     from hrctl.cli import options as given
-    from hrctl.cli.cmd_apply import carry_out
     from hrctl.cli.planning import make_plan
     from hrctl.reconcile.options import PlanOptions
 
@@ -274,5 +308,10 @@ def apply_targets(
         cascade=cascade,
         limits=given.limits(session.project.safety),
     )
-    plan = make_plan(session, wanted)
+    return make_plan(session, wanted)
+
+
+def _carry_out(session: Session, plan: Plan, *, yes: bool) -> int:
+    from hrctl.cli.cmd_apply import carry_out
+
     return carry_out(session, plan, "Apply this?", yes, None, 0)

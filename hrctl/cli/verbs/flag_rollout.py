@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Annotated, Any, Final
 
 import typer
@@ -124,6 +125,8 @@ def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer ta
 
 
 def _tidy(number: float) -> float:
+    if not isfinite(number):
+        raise HrctlError.of("HR162", f"'{number}' is no percentage", hint="say 0 to 100")
     return int(number) if number == int(number) else number
 
 

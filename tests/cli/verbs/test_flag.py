@@ -240,6 +240,14 @@ def test_a_patch_takes_away_what_it_inherits(shell: Shell) -> None:
     assert shell.json("flag", "evaluate", "prod:express")["variant"] == "on"
 
 
+@pytest.mark.parametrize("share", ["nan", "inf"])
+def test_a_share_that_is_no_number(shell: Shell, share: str) -> None:
+    begin(shell)
+    assert f"HR162 '{share}' is no percentage" in refused(
+        shell, "flag", "rollout", "express", share
+    )
+
+
 def test_another_strategy_takes_away_the_variant_that_it_does_nothing_with(shell: Shell) -> None:
     begin(shell)
     shell.hrctl("flag", "rollout", "express", "50", "--variant", "on")
@@ -350,13 +358,43 @@ def test_where_somebody_falls_by_either_hash(shell: Shell) -> None:
     assert "off        over 40 up to 100\n" in said
 
 
-def test_an_edit_that_cannot_be_applied_stands(shell: Shell) -> None:
+@pytest.mark.parametrize("commit", [["--commit"], []])
+def test_an_edit_that_cannot_be_planned_is_taken_back(shell: Shell, commit: list[str]) -> None:
     begin(shell)
     shell.write("flags.json", "{")
-    shell.git("commit", "-qam", "Break", "--allow-empty")
+    head, before = shell.git("rev-parse", "HEAD"), shell.files()
+    said = refused(shell, "flag", "rollout", "express", "20", *commit, "--apply", "--yes")
+    assert said.startswith("HR080 ")
+    assert said.endswith("Nothing was changed.\n")
+    assert shell.files() == before
+    assert shell.git("rev-parse", "HEAD") == head
+    assert shell.git("status", "--porcelain").split() == ["??", "flags.json"]
+
+
+def test_what_was_edited_before_stays_where_it_cannot_be_planned(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "20")
+    shell.write("flags.json", "{")
+    head = shell.git("rev-parse", "HEAD")
     said = refused(shell, "flag", "rollout", "express", "20", "--commit", "--apply", "--yes")
-    assert "The edit of express.yaml stands; it is not applied:\n" in said
+    assert "Nothing was changed" not in said
     assert "percentage: 20}" in shell.read("express.yaml")
+    assert shell.git("rev-parse", "HEAD") == head
+
+
+def test_an_edit_that_is_not_answered_with_yes_stands(shell: Shell) -> None:
+    begin(shell)
+    said = refused(shell, "flag", "rollout", "express", "20", "--commit", "--apply")
+    assert "The edit of express.yaml stands; it is not applied:\nHR129" in said
+    assert "20 %" in shell.git("log", "-1", "--format=%s")
+
+
+def test_the_first_commit_of_a_repository_is_applied(shell: Shell) -> None:
+    shell.write("hrctl.yaml", PROJECT % "file: flags.json")
+    shell.write("registry.yaml", ROOT)
+    shell.git("update-ref", "-d", "HEAD")
+    shell.hrctl("flag", "create", "first", "--commit", "--apply", "--yes")
+    assert document(shell)["flags"]["first"]["state"] == "DISABLED"
 
 
 def test_tables_fit_in_eighty_columns(shell: Shell) -> None:

@@ -299,7 +299,9 @@ def test_one_diagnostic_and_nothing_written(
         project.configure(unleash.url, more="      projects: {acme: shop}\n")
     elif said == "environment":
         project.configure(unleash.url, more="      environments: {dev: staging}\n")
-    for verb in (["plan"], ["apply", "--yes"]):
+    before, head = project.read("dev/express.yaml"), project.git("rev-parse", "HEAD")
+    edit = ["flag", "disable", "express", "--commit", "--apply", "--yes"]
+    for verb in (["plan"], ["apply", "--yes"], edit):
         assert project.fails(*verb) == 1
         assert project.err.count(code) == 2  # and where to read on
         assert "1 error." in project.err
@@ -307,6 +309,8 @@ def test_one_diagnostic_and_nothing_written(
             assert not token or token not in project.err + project.out
     features = unleash.call("GET", "/api/admin/projects/default/features")["features"]
     assert features == []
+    assert project.read("dev/express.yaml") == before
+    assert project.git("rev-parse", "HEAD") == head
     addresses = [one["address"] for one in project.json("state", "list")["entries"]]
     assert not [one for one in addresses if "FeatureFlag" in one]
 

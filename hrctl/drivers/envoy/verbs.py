@@ -12,7 +12,7 @@ from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.circuits import Host, is_well
 from hrctl.drivers.envoy.draining import place_of, stat
 from hrctl.drivers.mesh import reports
-from hrctl.drivers.mesh.names import called, ident, numeric
+from hrctl.drivers.mesh.names import ident, numeric
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
@@ -58,21 +58,11 @@ def _route_reports(
     names = clusters.names(address, spec)
     for name, one in zip(names, spec["destinations"], strict=True):
         found = known.get(name, [])
-        well = sum(map(is_well, found))
-        status = "HEALTHY" if found and well == len(found) else "DEGRADED"
-        if not well:
-            status = "UNHEALTHY"
         circuit = None
         if breaker := spec.get("circuitBreaker"):
             on_trial = circuits.trials(log, name, seconds(breaker.get("openFor", "30s")))
             circuit = circuits.state(found, on_trial)
-        yield HealthReport(
-            address,
-            status,
-            detail=f"{well} of {len(found)} hosts well",
-            destination=called(one),
-            circuit=circuit,
-        )
+        yield reports.of_destination(address, one, list(map(is_well, found)), circuit)
 
 
 def _node_report(

@@ -10,7 +10,7 @@ from hrctl.drivers.haproxy.backends import names
 from hrctl.drivers.haproxy.draining import number, place_of, rows_of_all
 from hrctl.drivers.haproxy.runtime import Row
 from hrctl.drivers.mesh import reports
-from hrctl.drivers.mesh.names import called, numeric
+from hrctl.drivers.mesh.names import numeric
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json
@@ -88,19 +88,9 @@ def _route_reports(address: Address, body: Body, told: Told) -> Iterator[HealthR
     backends = names(address, spec)
     for name, one in zip(backends, spec["destinations"], strict=True):
         rows = told.servers(name)
-        well = sum(map(is_well, rows))
-        status = "HEALTHY" if rows and well == len(rows) else "DEGRADED"
-        if not well:
-            status = "UNHEALTHY"
         breaker = spec.get("circuitBreaker")
         state = circuit(rows, seconds(breaker.get("openFor", "30s"))) if breaker else None
-        yield HealthReport(
-            address,
-            status,
-            detail=f"{well} of {len(rows)} hosts well",
-            destination=called(one),
-            circuit=state,
-        )
+        yield reports.of_destination(address, one, list(map(is_well, rows)), state)
 
 
 def _node_report(

@@ -1,4 +1,4 @@
-"""How nodes are, in words that do not depend on the proxy that was asked."""
+"""How hosts and nodes are, in words that do not depend on the proxy that was asked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hrctl.drivers.api import HealthReport
+from hrctl.drivers.mesh.names import called
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -29,6 +30,30 @@ def of_grids(
         )
         if one.get("grid") is not None
     }
+
+
+def of_destination(
+    address: Address, destination: Mapping[str, Any], well: Sequence[bool], circuit: str | None
+) -> HealthReport:
+    """How a destination is.
+
+    Args:
+        address: of its route.
+        destination: as the route has it.
+        well: of each of its hosts, whether it gets requests.
+        circuit: the state of its circuit breaker, where it has one.
+    """
+    count = sum(well)
+    status = "DEGRADED" if count else "UNHEALTHY"
+    if count and count == len(well):
+        status = "HEALTHY"
+    return HealthReport(
+        address,
+        status,
+        detail=f"{count} of {len(well)} hosts well",
+        destination=called(destination),
+        circuit=circuit,
+    )
 
 
 def of_node(

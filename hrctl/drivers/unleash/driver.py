@@ -316,7 +316,7 @@ class UnleashDriver:
         return self._writer
 
     def _expressed(self, change: Change, body: Body | None = None) -> list[Strategy]:
-        from hrctl.drivers.unleash.names import reserved
+        from hrctl.drivers.unleash.refusals import refused
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
         from hrctl.drivers.unleash.tags import tags_of
 
@@ -326,16 +326,10 @@ class UnleashDriver:
             raise FieldError(replace(found, address=change.address), hashes.FIELD)
         if any({"strategy", "parent"} & rule.keys() for rule in spec.get("targeting") or ()):
             raise HrctlError(_unkept(change))
-        if (name := reserved(spec)) is not None:
-            raise FieldError(
-                Diagnostic(
-                    "HR252",
-                    f"{change.address} uses {name[0]}",
-                    address=change.address,
-                    hint="name an attribute that contexts have, such as userId",
-                ),
-                name[1],
-            )
+        if (one := refused(spec)) is not None:
+            said = f"{change.address} uses {one.words}"
+            told = Diagnostic("HR252", said, address=change.address, hint=one.hint)
+            raise FieldError(told, one.field)
         try:
             wanted = strategies(change.address.name, body or change.after or {})
             tags_of(body or change.after or {}, self._tags)

@@ -14,6 +14,7 @@ from hrctl.drivers.api import Outcome, Result
 from hrctl.drivers.contract import ContractSecrets, context_for
 from hrctl.drivers.discovery import load_driver
 from hrctl.drivers.unleash import UnleashDriver
+from hrctl.drivers.unleash.strategies import strategies
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.validate import check_model, complete
@@ -331,6 +332,42 @@ def test_what_unleash_does_not_have_is_named(
     (found,) = raised.value.diagnostics
     assert found.code == "HR252"
     assert said in found.summary
+
+
+def _asking(operator: str, value: Any) -> dict[str, Any]:
+    rule = {"attribute": "plan", "operator": operator, "values": [value], "variant": "on"}
+    return {**GRADUAL, "targeting": [rule]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said", "theirs"),
+    [
+        ({**TEXTS, "variants": {"a": "A", "b": "B", "x y": "C"}}, "'x y' as a", "URL friendly"),
+        ({**TEXTS, "variants": {"a": "A", "b": "B", "c" * 101: "C"}}, "as a variant's", "100"),
+        (_asking("in", "x" * 101), "a value of 101 characters", "100 characters"),
+        (_asking("gt", 1e300), "the number 1e+300", "safe number"),
+        (_asking("contains", " x"), "' x' with white space", None),
+    ],
+)
+def test_what_unleash_would_refuse_at_an_apply_is_told_by_the_plan(
+    unleash: Unleash, driver: UnleashDriver, spec: dict[str, Any], said: str, theirs: str | None
+) -> None:
+    if "variants" in spec:
+        weights = dict.fromkeys(spec["variants"], 1)
+        spec = {**spec, "rollout": {"strategy": "AB_TEST", "weights": {**weights, "a": 98}}}
+    body = {"metadata": {}, "spec": complete("FeatureFlag", spec)}
+    with pytest.raises(HrctlError) as raised:
+        driver.plan(Change(EXPRESS, Action.CREATE, Reason.NEW, "tested", after=body))
+    (found,) = raised.value.diagnostics
+    assert (found.code, said in found.summary) == ("HR252", True)
+    if theirs is None:
+        return
+    wanted = strategies("express", body)
+    feature = {"name": "express", "type": "release"}
+    unleash.call("POST", "/api/admin/projects/default/features", feature)
+    (*_, asking) = sorted(wanted, key=lambda one: bool(one["constraints"]))
+    with pytest.raises(AssertionError, match=theirs):  # of the call, which is answered with 400
+        unleash.call("POST", f"{DEVELOPMENT}/strategies", asking)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hrctl.drivers.api import Result
 from hrctl.drivers.contract import ContractSecrets, context_for
 from hrctl.drivers.unleash import UnleashDriver
-from hrctl.drivers.unleash.names import reserved
+from hrctl.drivers.unleash.refusals import refused
 from hrctl.drivers.unleash.strategies import strategies
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
 from hrctl.model.address import Address
@@ -265,7 +265,7 @@ def test_names_that_are_refused_are_something_else_there(changed: dict[str, Any]
 
     flag = {"type": "BOOLEAN", "status": "ENABLED", "hash": "unleash", **changed}
     body = {"metadata": {}, "spec": complete("FeatureFlag", flag)}
-    assert reserved(body["spec"])
+    assert refused(body["spec"])
     engine = UnleashEngine()
     feature = {"name": "f", "enabled": True, "strategies": strategies("f", body)}
     engine.take_state(json.dumps({"version": 2, "features": [feature]}))

@@ -241,6 +241,11 @@ def _bound(line: Any, field: str, schemas: list[Schema]) -> dict[str, Any]:
     return {"code": "HR024", "summary": f"{field} is {line['input']}, {words} {shown}"}
 
 
+def _whole(line: Any, field: str, schemas: list[Schema]) -> dict[str, Any]:
+    del schemas
+    return {"code": "HR024", "summary": f"{field} is {line['input']}, must be a whole number"}
+
+
 def _pattern(line: Any, field: str, schemas: list[Schema]) -> dict[str, Any]:
     words = next(
         (one["patternErrorMessage"] for one in schemas if "patternErrorMessage" in one), None
@@ -312,6 +317,7 @@ _MAKERS: Final[dict[str, Callable[[Any, str, list[Schema]], dict[str, Any]]]] = 
     "fault": _fault,
     "text": _text,
     **dict.fromkeys(_BOUNDS, _bound),
+    "multiple_of": _whole,
 }
 
 

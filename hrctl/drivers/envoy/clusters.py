@@ -118,7 +118,7 @@ def _cluster(  # noqa: PLR0913, PLR0917 - what a cluster is made of
             "hash_function": "XX_HASH",
         }
     made |= _circuit_breaker(spec)
-    check = spec.get("healthCheck") or nodes.health_check(destination.get("grid"))
+    check = _check(spec, destination, nodes)
     if check:
         made["health_checks"] = [_health_check(check, http2=spec["type"] == "GRPC")]
     if spec["type"] == "GRPC":
@@ -138,6 +138,7 @@ def _host(endpoint: Resource) -> str:
 
 def _assignment(name: str, spec: Spec, destination: Mapping[str, Any], nodes: Nodes) -> Resource:
     weighted = balancer(spec, destination) in {"WEIGHTED", "CONSISTENT_HASH", "IP_HASH"}
+    placed: list[Resource]
     if destination.get("grid") is not None:
         groups: dict[tuple[str, str], list[Resource]] = {}
         for one in nodes.select(destination["grid"]):
@@ -153,6 +154,10 @@ def _assignment(name: str, spec: Spec, destination: Mapping[str, Any], nodes: No
             destination["endpoints"] if "service" in destination else [destination["address"]]
         )
         placed = [{"lb_endpoints": [_endpoint(one) for one in addresses]}]
+    port = _checked_port(_check(spec, destination, nodes))
+    if port is not None:
+        for host in (one for group in placed for one in group["lb_endpoints"]):
+            host["endpoint"]["health_check_config"] = {"port_value": port}
     return {"@type": ENDPOINTS, "cluster_name": name, "endpoints": placed}
 
 
@@ -209,6 +214,16 @@ def _circuit_breaker(spec: Spec) -> Resource:
     return made
 
 
+def _check(spec: Spec, destination: Mapping[str, Any], nodes: Nodes) -> Mapping[str, Any] | None:
+    return spec.get("healthCheck") or nodes.health_check(destination.get("grid"))
+
+
+def _checked_port(check: Mapping[str, Any] | None) -> int | None:
+    """The port of a host that must accept a connection, which need not be that of requests."""
+    tcp = str((check or {}).get("tcp"))
+    return int(tcp) if tcp.isdecimal() else None
+
+
 def _health_check(check: Mapping[str, Any], *, http2: bool) -> Resource:
     made: Resource = {
         "timeout": duration(check.get("timeout", "2s")),
@@ -219,10 +234,7 @@ def _health_check(check: Mapping[str, Any], *, http2: bool) -> Resource:
         "reuse_connection": False,
     }
     if check.get("http") is not None:
-        path = str(check["http"])
-        if "://" in path:
-            path = "/" + path.partition("://")[2].partition("/")[2]
-        made["http_health_check"] = {"path": path}
+        made["http_health_check"] = {"path": check["http"]}
         if http2:  # which a check does not take from its cluster
             made["http_health_check"]["codec_client_type"] = "HTTP2"
     else:

@@ -9,6 +9,7 @@ from hrctl.drivers.envoy import clusters
 from hrctl.drivers.envoy.names import Resource, duration, marked, socket_address
 from hrctl.drivers.envoy.weights import whole
 from hrctl.drivers.mesh.names import ident
+from hrctl.logic.mesh.order import hosts
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
@@ -52,11 +53,12 @@ def tcp(listen: str, routes: Mapping[Address, Spec]) -> Resource:
             "metadata": marked(address),
             "filters": [_filter("tcp_proxy", _proxy(address, spec))],
         }
-        if spec.get("hosts"):
-            chain["filter_chain_match"] = {"server_names": spec["hosts"]}
+        names = hosts(spec)
+        if "*" not in names:
+            chain["filter_chain_match"] = {"server_names": names}
         chains.append(chain)
     made = _listener(listen, chains)
-    if any(spec.get("hosts") for spec in routes.values()):
+    if any("filter_chain_match" in chain for chain in chains):
         inspector = {"name": "tls_inspector", "typed_config": {"@type": _INSPECTOR}}
         made["listener_filters"] = [inspector]
     return made

@@ -14,6 +14,7 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import BOOTSTRAP, Place
+from hrctl.drivers.envoy.saying import reason
 from hrctl.drivers.mesh import embedded
 
 OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
@@ -120,6 +121,5 @@ def validate(configuration: Mapping[str, Any]) -> str | None:
         )
     if done.returncode == 0:
         return None
-    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    reason = next((line for line in said if "[critical]" in line), said[-1] if said else "")
-    return re.sub(r"^(\[[^\]]*\] ?)+", "", reason).replace(str(path), "it").strip()
+    said = (done.stderr + done.stdout).strip()
+    return reason(said[max(0, said.find("[critical]")) :])

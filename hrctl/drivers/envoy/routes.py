@@ -144,7 +144,9 @@ def _cookies(spec: Spec) -> dict[str, str]:
     """Subset -> the cookie that keeps somebody there."""
     split = spec.get("trafficSplit") or {}
     sticky = split["rules"] if split.get("mode") == "COOKIE" else ()
-    return {rule["subset"]: f"{rule['name']}={rule['value']}; Path=/" for rule in sticky}
+    # a lone percent sign would begin a command of Envoy's
+    pairs = {one["subset"]: f"{one['name']}={one['value']}".replace("%", "%%") for one in sticky}
+    return {subset: f"{pair}; Path=/" for subset, pair in pairs.items()}
 
 
 def _action(spec: Spec) -> Resource:

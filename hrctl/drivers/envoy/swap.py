@@ -20,6 +20,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.envoy.saying import reason
 from hrctl.drivers.envoy.snapshot import (
     CDS,
     LDS,
@@ -236,7 +237,7 @@ def _reason(admin: Admin) -> str | None:
         for one in found:
             details = (one.get("error_state") or {}).get("details")
             if details:
-                return str(details).replace("\n", " ")
+                return reason(str(details))
     return None
 
 
@@ -246,7 +247,7 @@ def _logged(place: Place) -> str | None:
     except OSError:
         return None
     found = [line for line in lines if "[warning]" in line and "rejected" in line]
-    return found[-1].rpartition("] ")[2] if found else None
+    return reason(found[-1]) if found else None
 
 
 def _undo(place: Place, admin: Admin, old: Files, changed: Iterable[str]) -> None:

@@ -239,12 +239,9 @@ def _health_check(check: Mapping[str, Any] | None) -> list[str]:
         return []
     made = [f"timeout check {duration(check.get('timeout', '2s'))}"]
     if check.get("http") is not None:
-        path = str(check["http"])
-        if "://" in path:
-            path = "/" + path.partition("://")[2].partition("/")[2]
         made += [
             "option httpchk",
-            f"http-check send meth GET uri {quoted(path)} ver HTTP/1.1 hdr host hrctl",
+            f"http-check send meth GET uri {quoted(check['http'])} ver HTTP/1.1 hdr host hrctl",
             "http-check expect status 200-299",
         ]
     return made

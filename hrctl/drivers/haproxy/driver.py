@@ -95,9 +95,9 @@ class HaproxyDriver(MeshDriver["Altered"]):
         Raises:
             HrctlError: HR212, which names each such field.
         """
-        from hrctl.logic.mesh.haproxy import refused
+        from hrctl.logic.mesh.impossible import refused
 
-        found = refused(address, body["spec"])
+        found = refused("haproxy", address, body["spec"])
         if found is not None:
             raise HrctlError(found)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.mesh.names import split_address
+from hrctl.logic.mesh.order import hosts
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -73,8 +74,7 @@ def _require_same_sort(
                 f"{listen} cannot be HTTP for one route and TCP for another: {address} and {other}",
                 hint="let one of them listen elsewhere",
             )
-        names = set(spec.get("hosts") or [None]) & set(theirs["spec"].get("hosts") or [None])
-        if kinds == {True} and names:
+        if kinds == {True} and set(hosts(spec)) & set(hosts(theirs["spec"])):
             raise HrctlError.of(
                 "HR213",
                 f"two TCP routes listen at {listen} and nothing tells them apart:"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hrctl.diagnostics import Severity
 from hrctl.logic.grid.selection import Nodes
-from hrctl.logic.mesh import haproxy
+from hrctl.logic.mesh.impossible import PROXIES, Proxy, reasons, summary
 from hrctl.logic.mesh.overlap import Overlap, overlaps
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
@@ -39,8 +39,10 @@ def check(
     for record in tree.records:
         for index, held in record.mesh.items():
             address = Address(record.addresses[index])
-            if record.path in fresh and types.get(record.drivers[index]) == "haproxy":
-                yield from _impossible(tree, record, index)
+            proxy = PROXIES.get(types.get(record.drivers[index], ""))
+            if proxy is not None and record.path in fresh:
+                spec = held if address.kind == "Node" else merged_spec(tree, address)
+                yield from _impossible(record, index, spec, proxy)
             if address.kind == "Node":
                 nodes.setdefault(record.drivers[index], {})[address] = held
             elif record.drivers[index] != _UNSERVED:
@@ -120,18 +122,20 @@ def _empty_grids(
             )
 
 
-def _impossible(tree: Tree, record: Record, index: int) -> Iterator[Finding]:
+def _impossible(
+    record: Record, index: int, spec: Mapping[str, Any], proxy: Proxy
+) -> Iterator[Finding]:
     address = Address(record.addresses[index])
-    found = haproxy.refusals(address.kind, merged_spec(tree, address))
+    found = proxy.refusals(address.kind, spec)
     if found:
         place = record.places(index)[0]
         yield Finding(
             place,
             f"/spec{found[0].pointer}",
             "HR212",
-            haproxy.summary(address, found),
-            hint=haproxy.HINT,
-            note=haproxy.reasons(found),
+            summary(proxy, address, found),
+            hint=proxy.hint,
+            note=reasons(found),
             at_key=True,
             address=address,
             related=tuple((one.name, place, f"/spec{one.pointer}") for one in found[1:]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +10,7 @@ from hrctl.model.values import Json
 
 Spec = Mapping[str, Json]
 
+_PORT: Final = re.compile(r":\d+\Z")
 _KINDS: Final = {"exact": 0, "regex": 1, "prefix": 2}
 
 
@@ -50,7 +52,7 @@ def _key(entry: Entry, spec: Spec) -> tuple[int, int, int, str, int]:
 
 def hosts(spec: Spec) -> list[str]:
     """The host names of a route in lower case, without ports; any is ``*``."""
-    found = (str(one).lower().partition(":")[0] for one in spec.get("hosts") or ["*"])
+    found = (_PORT.sub("", str(one).lower()) for one in spec.get("hosts") or ["*"])
     return list(dict.fromkeys(found))
 
 

@@ -208,6 +208,13 @@ def _duration(value: Any) -> str:
         ) from None
 
 
+def _lasting(value: Any) -> str:
+    found = _duration(value)
+    if found == "0s":
+        raise fault("HR024", f"bad value '{value}' for {{field}}", note="it must last some time")
+    return found
+
+
 def _cores(value: Any) -> float:
     if isinstance(value, bool):
         raise wrong_type("a number of processors", value)
@@ -243,6 +250,25 @@ Duration = Annotated[
                     "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
                 },
                 {"type": "number", "minimum": 0},
+            ],
+            "examples": ["30s", "5m", "1h30m"],
+        },
+        wanted="a duration",
+        types=_SCALARS,
+    ),
+]
+Lasting = Annotated[
+    str,
+    Form(
+        _lasting,
+        {
+            "anyOf": [
+                {
+                    "type": "string",
+                    "pattern": units.DURATION,
+                    "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
+                },
+                {"type": "number", "exclusiveMinimum": 0},
             ],
             "examples": ["30s", "5m", "1h30m"],
         },
@@ -322,6 +348,9 @@ Weight = Annotated[float, Field(ge=0, le=1_000_000), AfterValidator(units.tidy)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+# as far as a proxy counts
+UpTo32Bits = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Times = Annotated[int, Field(ge=1, le=2**32 - 1)]
 
 KINDS: Final[dict[str, str]] = {
     "Registry": "a level of the hierarchy; what lies below inherits from it",

@@ -9,7 +9,7 @@ from hrctl.model.values import Json
 
 COMPARED: Final = {
     "Route": ("type", "listen", "hosts", "match"),
-    "Node": ("type", "region", "zone", "labels", "state"),
+    "Node": ("type", "region", "zone", "labels", "state", "healthCheck"),
 }
 
 

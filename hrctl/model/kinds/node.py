@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hrctl.model.kinds.base import (
-    AtLeastOne,
     Cores,
     Duration,
     Filled,
     HostPort,
     Size,
     Spec,
-    Weight,
+    Times,
     choices,
 )
 from hrctl.model.kinds.health import HealthCheck
+from hrctl.model.kinds.units import tidy
+
+# a node that is to get nothing is DRAINING or INACTIVE; parts of a whole number no proxy knows
+Part = Annotated[float, Field(ge=1, le=1_000_000, multiple_of=1), AfterValidator(tidy)]
 
 
 class Capacity(Spec):
@@ -26,7 +29,7 @@ class Capacity(Spec):
     cpu: Cores | None = Field(None, description="Processors.")
     memory: Size | None = Field(None, description="Memory, such as 64Gi.")
     storage: Size | None = Field(None, description="Storage, such as 2Ti.")
-    connections: AtLeastOne | None = Field(None, description="Connections at once.")
+    connections: Times | None = Field(None, description="Connections at once.")
 
 
 class NodeSpec(Spec):
@@ -45,7 +48,7 @@ class NodeSpec(Spec):
     address: HostPort = Field(description="Where it listens, host:port.")
     region: Filled | None = Field(None, description="The region it stands in.")
     zone: Filled | None = Field(None, description="The zone within the region.")
-    weight: Weight = Field(1, description="Its share of the work beside the others' weights.")
+    weight: Part = Field(1, description="Its share of the work beside the others' weights.")
     capacity: Capacity | None = Field(None, description="What it can carry.")
     labels: dict[Filled, str] = Field({}, description="What affinity rules may look at.")
     state: Annotated[

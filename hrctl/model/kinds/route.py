@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isclose
 from typing import Annotated, Final, Literal
+from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
 from hrctl.model.kinds import conditions
 from hrctl.model.kinds.base import (
-    AtLeastOne,
     Broken,
-    Count,
     Duration,
     Filled,
     HostPort,
+    Lasting,
     Name,
     Percent,
     Ruled,
     Spec,
+    Times,
+    UpTo32Bits,
     Weight,
     choices,
     exactly_one,
@@ -45,7 +48,40 @@ HttpMethod = Annotated[
         "have the request sent back",
     ),
 ]
-Header = Annotated[str, says(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a header")]
+HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+Header = Annotated[str, says(HEADER, "the name of a header")]
+
+
+Line = Annotated[str, says(r"^[^\x00-\x08\x0a-\x1f\x7f]*$", "text in one line")]
+Path = Annotated[
+    str,
+    says(
+        r"^/[!\x22$->@-~]*$",
+        "a path begins with / and has no spaces, ? or #; other signs are written as %C3%BC",
+    ),
+]
+Host = Annotated[
+    str,
+    says(
+        r"^(\*|\*?[A-Za-z0-9._-]+|[A-Za-z0-9._-]+\*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$",
+        "a host is a name, with * for its beginning or its end, such as *.shop.example",
+    ),
+]
+_COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265, section 4.1.1
+
+
+_OF_PROXIES: Final = ("bad escape", "global flags not at the start")
+
+
+def _no_expression(regex: str) -> str | None:
+    """Why a text is no regular expression; what only proxies know is let through."""
+    with catch_warnings():
+        simplefilter("ignore")
+        try:
+            re.compile(regex)
+        except re.error as error:
+            return None if error.msg.startswith(_OF_PROXIES) else str(error)
+    return None
 
 
 class PathMatch(Ruled):
@@ -53,13 +89,18 @@ class PathMatch(Ruled):
 
     model_config = exactly_one("exact", "prefix", "regex")
 
-    exact: Filled | None = Field(None, description="The whole path.")
-    prefix: Filled | None = Field(None, description="How it begins.")
+    exact: Path | None = Field(None, description="The whole path.")
+    prefix: Path | None = Field(None, description="How it begins.")
     regex: Filled | None = Field(None, description="A regular expression for the whole path.")
 
     def rules(self) -> Iterator[Broken]:
         """One way to match."""
         yield from one_of(self, "path", ("exact", "prefix", "regex"))
+        why = None if self.regex is None else _no_expression(self.regex)
+        if why is not None:
+            yield Broken(
+                f"'{self.regex}' is not a regular expression: {why}", ("regex",), code="HR024"
+            )
 
 
 class Match(Spec):
@@ -67,7 +108,7 @@ class Match(Spec):
 
     path: PathMatch | None = Field(None, description="What the path must be.")
     method: HttpMethod | None = Field(None, description="The request's method.")
-    headers: dict[Header, str] = Field({}, description="Headers with exactly these values.")
+    headers: dict[Header, Line] = Field({}, description="Headers with exactly these values.")
 
 
 class Affinity(Ruled):
@@ -98,7 +139,7 @@ class Affinity(Ruled):
             yield Broken(f"operator {self.operator} wants {wanted}, got {count}", ("operator",))
 
 
-class Grid(Spec):
+class Grid(Ruled):
     """Nodes of the grid that share the requests."""
 
     affinity: list[Affinity] = Field([], description="Rules that a node must all fit.")
@@ -116,6 +157,17 @@ class Grid(Spec):
         None,
         description="The header that CONSISTENT_HASH looks at; left out: the client's address.",
     )
+
+    def rules(self) -> Iterator[Broken]:
+        """A header counts where keys lead to nodes."""
+        if self.hash_header is not None and self.balance != "CONSISTENT_HASH":
+            yield Broken(
+                f"'hashHeader' does not go with balance {self.balance}",
+                ("hashHeader",),
+                (("hashHeader",),),
+                at_key=True,
+                hint="set balance to CONSISTENT_HASH",
+            )
 
 
 class Destination(Ruled):
@@ -140,15 +192,15 @@ class Destination(Ruled):
 class CircuitBreaker(Spec):
     """When a destination is left alone for a while."""
 
-    failure_threshold: AtLeastOne = Field(5, description="Failures in a row that open it.")
-    open_for: Duration = Field("30s", description="How long it stays open.")
-    half_open_requests: AtLeastOne | None = Field(
+    failure_threshold: Times = Field(5, description="Failures in a row that open it.")
+    open_for: Lasting = Field("30s", description="How long it stays open.")
+    half_open_requests: Times | None = Field(
         None, description="Trial requests when that has passed; left out: no bound."
     )
-    max_connections: AtLeastOne | None = Field(None, description="Connections at once.")
-    max_pending: AtLeastOne | None = Field(None, description="Requests that wait for one.")
-    max_requests: AtLeastOne | None = Field(None, description="Requests at once.")
-    max_retries: Count | None = Field(None, description="Retries at once.")
+    max_connections: Times | None = Field(None, description="Connections at once.")
+    max_pending: Times | None = Field(None, description="Requests that wait for one.")
+    max_requests: Times | None = Field(None, description="Requests at once.")
+    max_retries: UpTo32Bits | None = Field(None, description="Retries at once.")
     max_ejection_percent: Percent = Field(
         100, description="The largest part of the hosts that may be left alone at once."
     )
@@ -157,7 +209,7 @@ class CircuitBreaker(Spec):
 class Backoff(Ruled):
     """How long to wait between tries; it doubles from base to max."""
 
-    base: Duration = Field("25ms", description="Before the first retry.")
+    base: Lasting = Field("25ms", description="Before the first retry.")
     max: Duration = Field("250ms", description="Never longer than this.")
 
     def rules(self) -> Iterator[Broken]:
@@ -176,7 +228,7 @@ class Budget(Spec):
     """How many retries there may be at once, beside the requests that are under way."""
 
     percent: Percent = Field(20, description="Of the requests under way, 0 to 100.")
-    min_concurrency: Count = Field(3, description="So many are always allowed.")
+    min_concurrency: UpTo32Bits = Field(3, description="So many are always allowed.")
 
 
 class Retry(Spec):
@@ -231,7 +283,7 @@ class SplitRule(Spec):
     subset: Name = Field(description="The destination's subset.")
     percentage: Percent | None = Field(None, description="Its share (PERCENTAGE).")
     name: Filled | None = Field(None, description="The header or cookie (HEADER, COOKIE).")
-    value: str | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
+    value: Line | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
 
 
 def _split_by(*wanted: str) -> conditions.Schema:
@@ -273,6 +325,8 @@ class TrafficSplit(Ruled):
                     (("mode",), ("rules",)),
                     at_key=present,
                 )
+        if whole and self.mode != "PERCENTAGE":
+            yield from self._by_name()
         total = sum(rule.percentage or 0 for rule in self.rules_)
         if self.mode == "PERCENTAGE" and whole and not isclose(total, 100):
             yield Broken(
@@ -281,6 +335,28 @@ class TrafficSplit(Ruled):
                 (("rules",),),
                 at_key=True,
             )
+
+    def _by_name(self) -> Iterator[Broken]:
+        """What a header or cookie is called and holds, each once."""
+        cookie = self.mode == "COOKIE"
+        seen: dict[tuple[str, str], int] = {}
+        for index, rule in enumerate(self.rules_):
+            name, value = rule.name or "", rule.value or ""
+            at, needs = ("rules", index), (("mode",), ("rules",))
+            if not re.fullmatch(HEADER, name):
+                what = f"'{name}' is not the name of a {self.mode.lower()}"
+                yield Broken(what, (*at, "name"), needs, "HR024")
+            if cookie and not _COOKIE.fullmatch(value):
+                yield Broken(
+                    f"'{value}' is not the value of a cookie", (*at, "value"), needs, "HR024"
+                )
+            first = seen.setdefault((name if cookie else name.lower(), value), index)
+            if first != index:
+                yield Broken(
+                    f"rule {index + 1} never counts: rule {first + 1} wants the same {name}",
+                    at,
+                    needs,
+                )
 
 
 class Tracing(Spec):
@@ -301,7 +377,7 @@ class RouteSpec(Ruled):
 
     model_config = conditions.rules(
         when(has_one_of("type", "TCP"), typed("match", _EMPTY)),
-        when(has_one_of("type", "TCP"), refused(_UNSEEN, "retry", "trafficSplit")),
+        when(has_one_of("type", "TCP"), refused(_UNSEEN, "retry", "trafficSplit", "tracing")),
     )
 
     type: Annotated[
@@ -309,7 +385,7 @@ class RouteSpec(Ruled):
         choices("HTTP requests", "gRPC calls", "any stream", "HTTP that becomes a WebSocket"),
     ] = Field(description="What is spoken.")
     listen: HostPort | None = Field(None, description="Where requests come in, host:port.")
-    hosts: list[Filled] = Field([], description="Names that are asked for; none: any.")
+    hosts: list[Host] = Field([], description="Names that are asked for; none: any.")
     match: list[Match] = Field([], description="Which requests; one of them must fit. None: all.")
     destinations: Annotated[list[Destination], Field(min_length=1)] = Field(
         description="Where they go, by weight."
@@ -342,6 +418,7 @@ class RouteSpec(Ruled):
                 ("match", self.match),
                 ("retry", self.retry),
                 ("trafficSplit", self.traffic_split),
+                ("tracing", self.tracing),
             ):
                 if held:
                     yield Broken(
@@ -357,8 +434,22 @@ class RouteSpec(Ruled):
                 (("destinations",),),
                 at_key=True,
             )
+        yield from self._subsets()
+
+    def _subsets(self) -> Iterator[Broken]:
         subsets = [one.subset for one in self.destinations if one.subset is not None]
+        weights = dict.fromkeys(subsets, 0.0)
+        for one in self.destinations:
+            if one.subset is not None:
+                weights[one.subset] += one.weight
         for index, rule in enumerate(self.traffic_split.rules_ if self.traffic_split else ()):
+            if rule.percentage and weights.get(rule.subset) == 0:
+                yield Broken(
+                    f"nobody gets the {rule.percentage:g} % of subset '{rule.subset}': its"
+                    " destinations have the weight 0",
+                    ("trafficSplit", "rules", index, "percentage"),
+                    (("destinations",), ("trafficSplit", "rules")),
+                )
             if rule.subset not in subsets:
                 yield Broken(
                     f"no destination has the subset '{rule.subset}'",

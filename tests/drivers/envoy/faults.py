@@ -46,7 +46,8 @@ class Faults:
     """Subclass it in the tests of a proxy."""
 
     refusal: ClassVar[str]  # the code of what the proxy refuses
-    unclosed: ClassVar[str]  # what it says of a bracket that is not closed
+    regex: ClassVar[str]  # that it refuses, where a manifest may have it
+    reason: ClassVar[str]  # what it says of it
     check: ClassVar[str]  # what asks it whether it would refuse something
     reloads: ClassVar[bool]  # whether other files are for another process
     timeout: ClassVar[str]  # how long it is waited for, when it is asked how it is
@@ -62,15 +63,14 @@ class Faults:
 
     def test_what_is_refused_changes_nothing_else(self, mesh: Mesh) -> None:
         mesh.route(destinations=[mesh.to("v1")])
-        bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+        bad = body_of(mesh, "v2", match=[{"path": {"regex": self.regex}}])
         good = body_of(mesh, "v2", match=[{"path": {"prefix": "/v2"}}])
         found = mesh.apply({"acme/shop:Route/bad": bad, "acme/shop:Route/good": good})
         assert found["acme/shop:Route/good"].result is Result.DONE
         refused = found["acme/shop:Route/bad"]
         assert (refused.result, code(refused)) == (Result.FAILED, self.refusal)
         assert refused.error is not None
-        assert "unclosed" in refused.error.summary
-        assert self.unclosed in refused.error.summary
+        assert self.reason in refused.error.summary
         assert "/tmp" not in refused.error.summary  # noqa: S108 - a folder that is gone by then
         assert mesh.get("/").body == "v1"
         assert mesh.get("/v2").body == "v2"
@@ -82,11 +82,11 @@ class Faults:
         mesh.route(destinations=[mesh.to("v1")])
         before, pid = mesh.driver.place.present(), self.pid(mesh)
         monkeypatch.setattr(self.check, lambda *_: None)
-        bad = body_of(mesh, "v2", match=[{"path": {"regex": "(unclosed"}}])
+        bad = body_of(mesh, "v2", match=[{"path": {"regex": self.regex}}])
         found = mesh.apply({"acme/shop:Route/bad": bad})["acme/shop:Route/bad"]
         assert (found.result, code(found)) == (Result.FAILED, self.refusal)
         assert found.error is not None
-        assert "unclosed" in found.error.summary
+        assert self.reason in found.error.summary
         assert mesh.driver.place.present() == before
         assert (self.pid(mesh) != pid) is self.reloads  # one that has the files from before
         assert mesh.get("/").body == "v1"

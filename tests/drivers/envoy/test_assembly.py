@@ -27,7 +27,7 @@ Some = dict[Address, Body | None]
 def a_node(rng: random.Random) -> Body:
     more: dict[str, Any] = {}
     if rng.random() < 0.2:
-        more["healthCheck"] = {"http": "/healthz"}
+        more["healthCheck"] = rng.choice([{"http": "/healthz"}, {"tcp": 9100}])
     return node_body(
         address=f"127.0.0.1:{rng.randint(2000, 2020)}",
         state=rng.choice(["ACTIVE", "ACTIVE", "DRAINING", "INACTIVE"]),
@@ -68,6 +68,8 @@ def a_route(rng: random.Random) -> Body:
         spec["tracing"] = {"sampling": 10}
     if len(destinations) > 1 and rng.random() < 0.6:
         spec["trafficSplit"] = a_split(rng)
+        if spec["trafficSplit"]["mode"] == "PERCENTAGE":
+            destinations[1]["weight"] = destinations[1]["weight"] or 1
     return route_body(type=rng.choice(["HTTP", "GRPC"]), listen=listen, **spec)
 
 
@@ -175,6 +177,6 @@ def test_the_form_of_the_files_has_a_number() -> None:
         made = files(bodies, Settings(Path("/x"), traces="/run/traces", apart=apart))
         found.extend(data for _, data in sorted(made.items()))
     assert (assembly.FORMAT, blake2b(b"".join(found), digest_size=6).hexdigest()) == (
-        2,
-        "22e6aebe746b",
+        3,
+        "3afae72f85f0",
     )

@@ -19,7 +19,8 @@ from tests.drivers.supervisor.conftest import free_ports
 
 class TestFaults(Faults):
     refusal = "HR211"
-    unclosed = "missing )"
+    regex = "/(a{1,900}){1,900}"
+    reason = ": invalid repetition size: {1,900}"
     check = "hrctl.drivers.envoy.process.validate"
     reloads = False
     timeout = "hrctl.drivers.envoy.admin._TIMEOUT"
@@ -40,6 +41,10 @@ def test_what_envoy_cannot_do_is_refused_by_name(mesh: Mesh) -> None:
         "command": {"healthCheck": {"command": "true"}},
         "name": {"listen": f"edge.example:{mesh.port}"},
         "trial": {"circuitBreaker": {"halfOpenRequests": 2}},
+        "elsewhere": {"healthCheck": {"http": "http://other.example/healthz"}},
+        "port": {"healthCheck": {"tcp": "http"}},
+        "ahead": {"match": [{"path": {"regex": "/(?=a).*"}}]},
+        "sni": {"type": "TCP", "hosts": ["edge*"]},
     }
     for name, spec in wanted.items():
         body = route_body(**{"listen": mesh.listen, "destinations": [mesh.to("v1")], **spec})

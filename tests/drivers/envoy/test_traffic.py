@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,6 +117,12 @@ def test_a_cookie_keeps_each_visitor_in_one_arm(mesh: Mesh) -> None:
         assert again == {first.body: 5}
         arms.add(first.body)
     assert arms == {"v1", "v2"}
+    rules = [{"subset": "a", "name": "ab", "value": "50%"}]  # which would begin one of its commands
+    mesh.route(
+        destinations=[mesh.to("v1", subset="a"), mesh.to("v2", weight=0)],
+        trafficSplit={"mode": "COOKIE", "rules": rules},
+    )
+    assert mesh.get().headers["set-cookie"].startswith("ab=50%;")
 
 
 def test_failures_are_tried_again_elsewhere(mesh: Mesh) -> None:
@@ -146,6 +153,37 @@ def test_a_timeout_ends_a_slow_request(mesh: Mesh) -> None:
     assert mesh.get("/slow/0").status == 200
     mesh.route(destinations=[mesh.to("v1")])
     assert mesh.get("/slow/0.3").status == 200
+
+
+def test_each_try_has_its_time(mesh: Mesh) -> None:
+    backend = mesh.backend("v1")
+    retry = {"attempts": 2, "on": ["5xx"], "perTryTimeout": "100ms", "backoff": {"base": "1ms"}}
+    mesh.route(destinations=[mesh.to("v1")], retry=retry)
+    before = int(backend.ask("/count"))
+    assert mesh.get("/slow/1").status == 504
+    assert int(backend.ask("/count")) - before == 3
+
+
+def test_the_wait_between_tries_doubles_up_to_its_bound(mesh: Mesh) -> None:
+    """Envoy waits at random: up to 20 ms, 40, 80, 160, 320, 640; where it is bounded, up to 20.
+
+    So 0.6 s in the mean, by chance 0.3 s at least for nine requests; or 0.06 s. Not more than three
+    are tried again at once.
+    """
+    waits = {}
+    for bound in ("20ms", "10s"):
+        backoff = {"base": "20ms", "max": bound}
+        retry = {"attempts": 6, "on": ["5xx"], "backoff": backoff}
+        mesh.route(destinations=[mesh.to("v1")], retry=retry)
+        with ThreadPoolExecutor(3) as several:
+            waits[bound] = sum(several.map(lambda _: _time_of_a_failure(mesh), range(9))) / 9
+    assert waits["10s"] - waits["20ms"] > 0.2, waits
+
+
+def _time_of_a_failure(mesh: Mesh) -> float:
+    started = time.monotonic()
+    assert mesh.get("/status/500").status == 500
+    return time.monotonic() - started
 
 
 def test_no_more_requests_at_once_than_allowed(mesh: Mesh) -> None:

@@ -52,6 +52,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "retry.perTryTimeout": {"retry": {"perTryTimeout": "1s"}, "timeout": "2s"},
     "retry.backoff": {"retry": {"backoff": {"base": "1ms"}}},
     "retry.budget": {"retry": {"budget": {"percent": 10}}},
+    "healthCheck.http": {"healthCheck": {"http": "http://other/healthz"}},
     "healthCheck.tcp": {"healthCheck": {"tcp": "other:80"}},
     "healthCheck.command": {"healthCheck": {"command": "true"}},
     "tracing": {"tracing": {"sampling": 1}},

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 class TestFaults(Faults):
     refusal = "HR233"
-    unclosed = "regex"
+    regex = "/a{70000}"
+    reason = "regex '^(?:/a{70000})$' is invalid"
     check = "hrctl.drivers.haproxy.process.check"
     reloads = True
     timeout = "hrctl.drivers.haproxy.runtime._TIMEOUT"
@@ -225,7 +226,7 @@ def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> 
             assert driver.altered() == {}
             bad = route_body(
                 listen=far.listen,
-                match=[{"path": {"regex": "(unclosed"}}],
+                match=[{"path": {"regex": "/a{70000}"}}],
                 destinations=[mesh.to("v1")],
             )
             assert code(far.apply({"acme:Route/bad": bad})["acme:Route/bad"]) == "HR233"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +21,6 @@ FILES = {
 
 
 def route(name: str, **spec: Any) -> str:
-    import json
-
     whole = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}], **spec}
     return f"{HEAD}kind: Route\nmetadata: {{name: {name}}}\nspec: {json.dumps(whole)}\n"
 
@@ -108,3 +107,15 @@ def test_a_grid_without_a_node_is_a_warning(folder: ProjectFolder) -> None:
     node = f"{HEAD}kind: Node\nmetadata: {{name: n}}\nspec: {{type: WORKER, address: '1.2.3.4:5'"
     folder.write({"n.yaml": node + ", region: eu}\n"})
     assert folder.told() == []
+
+
+def test_what_envoy_cannot_do_is_told_where_it_stands(folder: ProjectFolder) -> None:
+    check = {"interval": "1s", "tcp": "http"}
+    spec = json.dumps({"type": "WORKER", "address": "127.0.0.1:1", "healthCheck": check})
+    node = f"{HEAD}kind: Node\nmetadata: {{name: n}}\nspec: {spec}\n"
+    project(folder, a=route("a", circuitBreaker={"halfOpenRequests": 1}), n=node)
+    for _ in range(2):  # from the cache too
+        assert folder.told() == ["a.yaml:4:89 HR212", "n.yaml:4:86 HR212"]
+    one = folder.load().diagnostics[0]
+    assert one.summary == "acme:Route/a: Envoy cannot do circuitBreaker.halfOpenRequests"
+    assert "failureThreshold" in str(one.note)

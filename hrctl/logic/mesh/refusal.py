@@ -1,0 +1,68 @@
+"""A field that a proxy has no way to do, and what no proxy can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from hrctl.model.values import Json
+
+Spec = Mapping[str, Json]
+
+
+class Refusal(NamedTuple):
+    """One field of a spec, and why it cannot be had."""
+
+    pointer: str  # below the spec: /retry/budget
+    why: str
+
+    @property
+    def name(self) -> str:
+        """The field as people write it."""
+        return self.pointer[1:].replace("/", ".")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
+
+def health_check(proxy: str, spec: Spec) -> Iterator[Refusal]:
+    """A proxy asks each host for a page, or connects to a port of it, by its number."""
+    check = mapping(spec, "healthCheck")
+    if check.get("command") is not None:
+        why = f"{proxy} asks for a page or connects, it runs nothing"
+        yield Refusal("/healthCheck/command", why)
+    if check.get("tcp") is not None and not str(check["tcp"]).isdigit():
+        why = f"{proxy} checks a port of the same host, by its number"
+        yield Refusal("/healthCheck/tcp", why)
+    if "://" in str(check.get("http")):
+        why = f"{proxy} asks each host at the port of its requests; write the path alone"
+        yield Refusal("/healthCheck/http", why)
+
+
+def at_a_number(spec: Spec) -> Iterator[Refusal]:
+    """A proxy listens at numbers."""
+    if spec.get("listen"):
+        host = str(spec["listen"]).rpartition(":")[0].strip("[]")
+        if host != "localhost" and not _is_ip(host):
+            yield Refusal("/listen", f"write an address such as 127.0.0.1, not the name '{host}'")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def mapping(held: Any, name: str) -> Mapping[str, Any]:
+    """A field that is a map; what is none is somebody else's finding."""
+    found = held.get(name) if isinstance(held, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def listed(held: Mapping[str, Any], name: str) -> list[Any]:
+    """A field that is a list, likewise."""
+    found = held.get(name)
+    return found if isinstance(found, list) else []

@@ -63,11 +63,9 @@ def balance(  # noqa: PLR0913 - each option is a parameter
     console = console_of(ctx)
     with Session(console) as session:
         tree = session.tree()
-        grid = _grid(tree, route, where or [], strategy or ("CONSISTENT_HASH" if key else None))
-        nodes = {
-            str(one): tree.resource(one).body["spec"]
-            for one in naming.of_kind(tree, KIND, registry)
-        }
+        grid = _grid(tree, route, where or [], strategy)
+        _require_keyed(grid, key, asked=route is not None or strategy is not None)
+        nodes = {str(one): tree.resource(one).body["spec"] for one in _nodes(tree, route, registry)}
         proxy = _proxy(session, tree, route, nodes)
     found = balanced(nodes, grid, key, proxy)
     if console.json_output:
@@ -77,6 +75,30 @@ def balance(  # noqa: PLR0913 - each option is a parameter
     else:
         _tell(ctx, found, key)
     return Exit.DONE if found.shares else Exit.ERROR
+
+
+def _nodes(tree: Tree, route: str | None, registry: str | None) -> Iterable[Address]:
+    """Those of a registry; of a route those that its driver knows."""
+    found = naming.of_kind(tree, KIND, registry)
+    if route is None:
+        return found
+    driver = tree.rows[naming.find(tree, "Route", route)].driver
+    return [one for one in found if tree.rows[one].driver == driver]
+
+
+def _require_keyed(grid: dict[str, Any], key: str | None, *, asked: bool) -> None:
+    """A key asks for CONSISTENT_HASH, unless another strategy was asked for."""
+    if key is None:
+        return
+    if not asked:
+        grid["balance"] = "CONSISTENT_HASH"
+    strategy = grid.get("balance", "ROUND_ROBIN")
+    if strategy != "CONSISTENT_HASH":
+        raise HrctlError.of(
+            "HR162",
+            f"no key decides under {strategy}",
+            hint="leave --key out; it is for CONSISTENT_HASH",
+        )
 
 
 def _proxy(session: Session, tree: Tree, route: str | None, nodes: Iterable[str]) -> str:

@@ -52,6 +52,8 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
       hrctl mesh simulate --in dev --header "Cookie: arm=b" --times 10000
     """
     console = console_of(ctx)
+    if not path.startswith("/"):
+        raise HrctlError.of("HR162", f"'{path}' is no path", hint="as --path /cart")
     request = Request(method.upper(), host, path, dict(map(_header, header or ())))
     with Session(console) as session:
         tree = session.tree()

@@ -135,14 +135,21 @@ class MeshBatch(ABC):
             try:
                 taken = self._accept(change)
                 if isinstance(taken, Accepted):
-                    listeners.add(change.address, taken.body)
+                    listeners.leave(change.previous_address or change.address)
                     accepted.append(taken)
                 else:
                     outcomes[id(change)] = taken
             except HrctlError as error:
                 outcomes[id(change)] = _failed(change, error)
                 self._versions.pop(change.address, None)
-        return outcomes | self._commit(accepted)
+        together = []
+        for one in accepted:
+            try:
+                listeners.add(one.change.address, one.body)
+                together.append(one)
+            except HrctlError as error:
+                outcomes[id(one.change)] = _failed(one.change, error)
+        return outcomes | self._commit(together)
 
     def _accept(self, change: Change) -> Accepted | Outcome:
         source = change.previous_address or change.address

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.mesh.names import split_address
-from hrctl.logic.mesh.order import hosts
+from hrctl.logic.mesh.listening import clash
+from hrctl.logic.mesh.order import Spec
 from hrctl.model.address import Address
 from hrctl.model.values import Body
 
@@ -30,57 +30,58 @@ class Listeners:
         self._default = default
         self._local = local
         self._open = present
-        self._routes: dict[str, dict[Address, Any]] = {}
+        self._at: dict[Address, str] = {}
+        self._routes: dict[str, dict[Address, Body]] = {}
         for address, body in bodies.items():
-            if address.kind == "Route":
-                self._routes.setdefault(self._listen(body), {})[address] = body
+            self._put(address, body)
+
+    def _put(self, address: Address, body: Body) -> None:
+        if address.kind == "Route":
+            listen = self._at[address] = self._listen(body)
+            self._routes.setdefault(listen, {})[address] = body
 
     def _listen(self, body: Body) -> str:
         return str(body["spec"].get("listen") or self._default)
 
+    def leave(self, address: Address) -> None:
+        """Take a route from where it is: those that change together may change places."""
+        listen = self._at.pop(address, None)
+        if listen is not None:
+            del self._routes[listen][address]
+
     def add(self, address: Address, body: Body | None) -> None:
-        """Take in what a change makes of a route.
+        """Take in what a change makes of a route that left.
 
         Raises:
             HrctlError: HR213, where another route of the listener speaks something else; HR088,
                 where another program has the port.
         """
-        for routes in self._routes.values():
-            routes.pop(address, None)
         if body is None or address.kind != "Route":
             return
         listen = self._listen(body)
-        others = self._routes.setdefault(listen, {})
-        _require_same_sort(address, body, listen, others)
+        others = self._routes.get(listen, {})
+        for other, theirs in others.items():
+            require_apart(listen, address, body["spec"], other, theirs["spec"])
         # one that the proxy has itself, such as 127.0.0.1 of it in place of 0.0.0.0, is shared
         if self._local and _port(listen) not in map(_port, self._open) and not others:
             require_free(address, listen)
-        others[address] = body
+        self._put(address, body)
 
 
 def _port(listen: str) -> int:
     return split_address(listen)[1]
 
 
-def _require_same_sort(
-    address: Address, body: Body, listen: str, others: Mapping[Address, Body]
-) -> None:
-    spec = body["spec"]
-    for other, theirs in others.items():
-        kinds = {spec["type"] == "TCP", theirs["spec"]["type"] == "TCP"}
-        if len(kinds) > 1:
-            raise HrctlError.of(
-                "HR213",
-                f"{listen} cannot be HTTP for one route and TCP for another: {address} and {other}",
-                hint="let one of them listen elsewhere",
-            )
-        if kinds == {True} and set(hosts(spec)) & set(hosts(theirs["spec"])):
-            raise HrctlError.of(
-                "HR213",
-                f"two TCP routes listen at {listen} and nothing tells them apart:"
-                f" {address} and {other}",
-                hint="let one of them listen elsewhere, or give both `hosts` (for TLS)",
-            )
+def require_apart(listen: str, address: Address, spec: Spec, other: Address, theirs: Spec) -> None:
+    """Refuse what cannot share a listener.
+
+    Raises:
+        HrctlError: HR213.
+    """
+    found = clash(spec, theirs)
+    if found is not None:
+        said = found.summary(listen, address, other)
+        raise HrctlError.of("HR213", said, hint=found.hint)
 
 
 def require_free(address: Address, listen: str) -> None:

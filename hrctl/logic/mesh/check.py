@@ -8,6 +8,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Severity
 from hrctl.logic.grid.selection import Nodes
 from hrctl.logic.mesh.impossible import PROXIES, Proxy, reasons, summary
+from hrctl.logic.mesh.listening import Clash, clashes
 from hrctl.logic.mesh.overlap import Overlap, overlaps
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
@@ -65,9 +66,28 @@ def _overlaps(
         listen = held.get("listen") or listens.get(driver)
         groups.setdefault((driver, listen), {})[address] = held
         places[address] = record, index
-    for some in groups.values():
+    for (_, listen), some in groups.items():
+        for address, other, why in clashes(some):
+            yield _clash(why, listen, places[address], places[other])
         for found in overlaps(some):
             yield _overlap(found, places)
+
+
+def _clash(
+    why: Clash, listen: str | None, one: tuple[Record, int], other: tuple[Record, int]
+) -> Finding:
+    (record, index), (theirs, at) = one, other
+    address = record.addresses[index]
+    place, field = theirs.places(at)[0], "/spec/listen" if listen else "/spec"
+    return Finding(
+        record.places(index)[0],
+        "/spec/listen",
+        "HR213",
+        why.summary(listen or "the driver's own address", address, theirs.addresses[at]),
+        hint=why.hint,
+        address=address,
+        related=(("the other one", place, field),),
+    )
 
 
 def _overlap(found: Overlap, places: Mapping[str, tuple[Record, int]]) -> Finding:

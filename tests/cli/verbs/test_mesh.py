@@ -169,5 +169,28 @@ def test_nodes_share_by_strategy_and_a_key_has_its_node(mesh: Shell) -> None:
     mesh.hrctl("grid", "activate", chosen)
     assert mesh.json("grid", "balance", "--key", "user-42")["chosen"] == chosen
     assert mesh.fails("grid", "balance", "--where", "region=asia") == 1
-    for wrong in (["--where", "region"], ["--strategy", "x"], ["--route", "admin"]):
+    for wrong in (
+        ["--where", "region"],
+        ["--strategy", "x"],
+        ["--route", "admin"],
+        ["--strategy", "WEIGHTED", "--key", "user-42"],
+    ):
         assert mesh.fails("grid", "balance", *wrong) == 1
+
+
+def test_nodes_of_another_driver_take_no_keys_of_a_route(mesh: Shell) -> None:
+    """They are in no ring of the proxy that the route is in."""
+    asked = ("grid", "balance", "--route", "web")
+    before = mesh.json(*asked)["shares"]
+    far = NODES.partition("---")[0].replace("name: n1", "name: far").replace("10.0.0.1", "10.0.0.9")
+    mesh.write("shop/prod/nodes.yaml", far)
+    assert len(mesh.json(*asked)["shares"]) == len(before) + 1
+    mesh.write("hrctl.yaml", mesh.read("hrctl.yaml") + "spec: {drivers: {edge: {type: envoy}}}\n")
+    level, bound = "{level: ENVIRONMENT}", "{level: ENVIRONMENT, drivers: {Node: edge}}"
+    registry = mesh.read("shop/prod/registry.yaml")
+    mesh.write("shop/prod/registry.yaml", registry.replace(level, bound))
+    assert mesh.json(*asked)["shares"] == before
+
+
+def test_a_path_without_a_slash_is_none(mesh: Shell) -> None:
+    assert mesh.fails("mesh", "simulate", "--path", "cart") == 1

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -16,7 +17,8 @@ from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.mesh import embedded
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
-from tests.drivers.envoy.conftest import eventually, node_body, route_body
+from tests.drivers.envoy.conftest import PATIENCE, eventually, node_body, route_body
+from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
     from hrctl.drivers.api import Outcome
@@ -106,6 +108,36 @@ class Faults:
         found = mesh.apply({"acme:Route/tcp": body_of(mesh, "v2", type="TCP")})["acme:Route/tcp"]
         assert (found.result, code(found)) == (Result.FAILED, "HR213")
         assert mesh.get("/").body == "v1"
+
+    def test_streams_change_places_and_names(self, mesh: Mesh) -> None:
+        """What is there only before the apply is in nobody's way."""
+        ports = [mesh.port, free_ports()]
+        with ExitStack() as stack:
+            servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in ports]
+
+            def streams(*order: int) -> dict[str, Body | None]:
+                return {
+                    f"acme:Route/t{number}": route_body(
+                        type="TCP",
+                        listen=f"127.0.0.1:{ports[where]}",
+                        destinations=[{"address": f"127.0.0.1:{servers[number].getsockname()[1]}"}],
+                    )
+                    for number, where in enumerate(order)
+                }
+
+            mesh.put(streams(0, 1))
+            mesh.put(streams(1, 0))
+            body = streams(1, 0)["acme:Route/t0"]
+            change = mesh.change("acme:Route/t0", body)
+            moved = {"address": Address("acme:Route/n"), "previous_address": change.address}
+            assert mesh.carry(change, action=Action.UPDATE, **moved).result is Result.DONE
+            for server, port in zip(servers, reversed(ports), strict=True):
+                server.settimeout(PATIENCE)
+                with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+                    client.sendall(b"hello")
+                    accepted, _ = server.accept()
+                    with accepted:
+                        assert accepted.recv(5) == b"hello"
 
     @pytest.mark.parametrize("at", ["the check", "its files"])
     def test_a_full_disk_leaves_everything_as_it_is(

@@ -119,3 +119,31 @@ def test_what_envoy_cannot_do_is_told_where_it_stands(folder: ProjectFolder) -> 
     one = folder.load().diagnostics[0]
     assert one.summary == "acme:Route/a: Envoy cannot do circuitBreaker.halfOpenRequests"
     assert "failureThreshold" in str(one.note)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ({"type": "TCP"}, {}, True),  # at the driver's own address
+        ({"type": "TCP", "listen": "127.0.0.1:9"}, {}, False),
+        ({"type": "TCP"}, {"type": "TCP"}, True),
+        ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP", "hosts": ["A.b:443"]}, True),
+        ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP", "hosts": ["*.b"]}, False),
+        ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP"}, False),
+    ],
+)
+def test_streams_that_cannot_share_a_listener(
+    folder: ProjectFolder,
+    one: dict[str, Any],
+    other: dict[str, Any],
+    clash: bool,  # noqa: FBT001 - expected
+) -> None:
+    project(folder, a=route("a", **one), b=route("b", **other))
+    for _ in range(2):  # from the cache too
+        found = [each for each in folder.load().diagnostics if each.code == "HR213"]
+        assert len(found) == clash
+    for each in found:
+        places = {one.path for one in (each.span, *(other.span for other in each.related)) if one}
+        assert places == {"a.yaml", "b.yaml"}
+        assert "acme:Route/a" in each.summary
+        assert "acme:Route/b" in each.summary

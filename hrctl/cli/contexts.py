@@ -70,12 +70,29 @@ def users_of(path: Path, shared: Context) -> list[Context]:
                 ) from error
             if "userId" in one:
                 one.setdefault(KEY, one.pop("userId"))
+            _make_text(one, f"{path}:{number}")
         found.append({**shared, **one})
     if not found:
         raise HrctlError.of(
             "HR253", f"{path} names nobody", hint="one user a line: a key, or an object of JSON"
         )
     return found
+
+
+def _make_text(context: Context, where: str) -> None:
+    """A key is text in every SDK; a number is what it looks like.
+
+    Raises:
+        HrctlError: HR253, for any other key.
+    """
+    key = context.get(KEY)
+    if key is None:
+        context.pop(KEY, None)
+    elif isinstance(key, int) and not isinstance(key, bool):
+        context[KEY] = str(key)
+    elif not isinstance(key, str):
+        hint = 'as {"targetingKey": "42"}'
+        raise HrctlError.of("HR253", f"{where} has a {KEY} that is no text", hint=hint)
 
 
 def synthetic(count: int, stickiness: str = KEY) -> list[Context]:

@@ -128,6 +128,8 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         if not key or not equals:
             hint = "as --variant dark=dark"
             raise HrctlError.of("HR162", f"'{one}' is not NAME=VALUE", hint=hint)
+        if key in values:
+            raise HrctlError.of("HR162", f"the variant '{key}' is given twice")
         values[key] = parse_value(text, one)
     given: dict[str, Json] = {
         "/spec/type": type_,

@@ -96,7 +96,10 @@ def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer ta
         hint = f"one of {', '.join(STRATEGIES)}"
         raise HrctlError.of("HR162", f"no strategy '{strategy}'", hint=hint)
     share = None if percentage is None else _tidy(percentage)
-    arms = dict(_pair(one, "=", "--weight dark=50") for one in weights or ())
+    pairs = [_pair(one, "=", "--weight dark=50") for one in weights or ()]
+    arms = dict(pairs)
+    if len(arms) < len(pairs):
+        raise HrctlError.of("HR162", "a variant is given two weights", hint="name each one once")
     wanted = Wanted(
         share,
         strategy,

@@ -282,6 +282,33 @@ def test_a_line_that_is_no_context(shell: Shell, line: str) -> None:
     assert "HR253 users.txt:3 is no context" in said
 
 
+@pytest.mark.parametrize("key", ['{"x": 1}', "[]", "true", "1.5"])
+def test_a_key_in_a_list_that_is_no_text(shell: Shell, key: str) -> None:
+    begin(shell)
+    (shell.root / "users.txt").write_text(f'user-1\n{{"targetingKey": {key}}}\n')
+    for verb in (["evaluate", "express"], ["rollout", "express", "50"]):
+        said = refused(shell, "flag", *verb, "--users", "users.txt")
+        assert "HR253 users.txt:2 has a targetingKey that is no text" in said
+
+
+def test_a_key_in_a_list_that_is_a_number_or_missing(shell: Shell) -> None:
+    begin(shell)
+    lines = ("7", '{"targetingKey": 7}', '{"userId": 7}', '{"targetingKey": null, "plan": "gold"}')
+    (shell.root / "users.txt").write_text("\n".join(lines))
+    rows = shell.json("flag", "evaluate", "express", "--users", "users.txt")
+    assert [row["user"] for row in rows] == ["7", "7", "7", None]
+    assert len({row["variant"] for row in rows[:3]}) == 1
+    assert rows[3]["reason"] == "TARGETING_MATCH"
+
+
+def test_what_is_given_twice(shell: Shell) -> None:
+    begin(shell)
+    said = refused(shell, "flag", "create", "x", "--variant", "a=true", "--variant", "a=false")
+    assert "the variant 'a' is given twice" in said
+    weights = ("--weight", "on=50", "--weight", "on=50")
+    assert "two weights" in refused(shell, "flag", "rollout", "express", *weights)
+
+
 def test_stats_count_what_was_asked_here(shell: Shell) -> None:
     begin(shell)
     assert shell.json("flag", "stats")["evaluations"] == []

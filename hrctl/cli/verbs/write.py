@@ -46,7 +46,9 @@ def parse_value(text: str, setting: str) -> Json:
     parsed, problems = parse_file(f"value: {text}".encode(), "--set")
     if problems or len(parsed) != 1 or parsed[0][1].keys() != {"value"}:
         raise HrctlError.of(
-            "HR162", f"the value of '{setting}' is not YAML", hint="quote it, as --set 'a=\"b: c\"'"
+            "HR162",
+            f"the value of '{setting}' is not YAML",
+            hint="quote what is behind the =, as 'a=\"b: c\"'",
         )
     return parsed[0][1]["value"]
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -396,6 +400,39 @@ def test_an_edit_that_cannot_be_planned_is_taken_back(shell: Shell, commit: list
     assert shell.files() == before
     assert shell.git("rev-parse", "HEAD") == head
     assert shell.git("status", "--porcelain").split() == ["??", "flags.json"]
+
+
+def test_ctrl_c_while_it_is_planned_takes_the_edit_back(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret-token")
+    begin(shell, flag=FLAG + "  hash: unleash\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # an Unleash that says nothing
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        block = f"{{type: unleash, url: '{url}', token: {{valueFrom: {{env: TOKEN}}}}}}"
+        shell.write("hrctl.yaml", PROJECT.replace("{type: flagd, %s}", block))
+        shell.git("commit", "-qam", "Unleash")
+        head, before = shell.git("rev-parse", "HEAD"), shell.read("express.yaml")
+        silent.settimeout(60)
+        words = ["flag", "rollout", "express", "20", "--commit", "--apply", "--yes"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "hrctl", *words],
+            cwd=shell.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                asked, _ = silent.accept()
+                assert "percentage: 20" in shell.read("express.yaml")
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=60)
+                asked.close()
+            finally:
+                process.kill()
+    assert (process.returncode, "Traceback" in said) == (130, False)
+    assert shell.read("express.yaml") == before
+    assert shell.git("rev-parse", "HEAD") == head
 
 
 def test_what_was_edited_before_stays_where_it_cannot_be_planned(shell: Shell) -> None:

@@ -43,6 +43,7 @@ def read(path: Path) -> Document:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """While no other hrctl changes the file."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,11 +51,12 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, document: Document) -> None:
-    """Replace the file as a whole, with the permissions that it has.
+    """Replace the file as a whole, with the permissions that it has, behind any symbolic link.
 
     Raises:
         OSError: where that cannot be done; the file then is as it was.
     """
+    path = path.resolve()
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", encoding="utf-8") as file:
         file.write(_text(document))

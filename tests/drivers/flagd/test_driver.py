@@ -95,6 +95,17 @@ def test_what_others_have_in_the_file_is_kept(file: Path) -> None:
     assert not list(file.parent.glob("*.draft"))
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "ours.json").write_text(json.dumps(FOREIGN))
+    link = tmp_path / "flags.json"
+    link.symlink_to("shared/ours.json")
+    done(make(tmp_path), create(EXPRESS, gradual(10)))
+    assert link.is_symlink()
+    assert list(json.loads((shared / "ours.json").read_text())["flags"]) == ["theirs", "express"]
+
+
 def test_a_key_of_others_is_refused_with_their_name(file: Path) -> None:
     file.write_text(json.dumps(FOREIGN))
     theirs = Address("acme/shop:FeatureFlag/theirs")

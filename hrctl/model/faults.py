@@ -22,6 +22,7 @@ Schema = dict[str, Any]
 
 _MARK: Final = "|"  # begins the name of a union's member, see `kinds.reference`
 _KEY: Final = "[key]"  # pydantic's name for the key of a mapping
+_TOGETHER: Final = frozenset({"weights", "groups"})
 _WANTED: Final = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -88,7 +89,8 @@ def _told(model: type[BaseModel], line: Any, at: Path, *, partial: bool) -> Iter
 def _done_with(line: Any) -> Path:
     """What need not be looked at again: nothing where a field is missing or all rules were judged.
 
-    A reference is left out with the value that it stands for, a list as a whole.
+    A reference is left out with the value that it stands for, a list as a whole, and so is a
+    mapping whose entries mean something together alone.
     """
     path: Path = line["loc"]
     if line["type"] == "missing":
@@ -96,6 +98,8 @@ def _done_with(line: Any) -> Path:
     for at, part in enumerate(path):
         if isinstance(part, int) or part in {"valueFrom", _KEY}:
             return path[:at]
+        if part in _TOGETHER:
+            return path[: at + 1]
     return path
 
 

@@ -316,6 +316,7 @@ class UnleashDriver:
         return self._writer
 
     def _expressed(self, change: Change, body: Body | None = None) -> list[Strategy]:
+        from hrctl.drivers.unleash import limits
         from hrctl.drivers.unleash.refusals import refused
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
         from hrctl.drivers.unleash.tags import tags_of
@@ -343,6 +344,7 @@ class UnleashDriver:
                 ),
                 error.field,
             ) from error
+        limits.require(wanted, self._server.limits, change)
         if any(one.get("segments") for one in wanted):
             from hrctl.drivers.unleash.segments import require
 

@@ -28,6 +28,7 @@ class Server:
         self.client = client
         self.named_tags = named
         self._segments: dict[int, Segment] | None = None
+        self._limits: dict[str, int] | None = None
 
     def projects(self) -> list[str]:
         """The ids of its projects."""
@@ -43,6 +44,12 @@ class Server:
             found = self.asked("GET", "/segments")["segments"]
             self._segments = {one["id"]: _segment(one) for one in found}
         return self._segments
+
+    def limits(self) -> dict[str, int]:
+        """How much of what it allows, by Unleash's names; nothing where it does not say."""
+        if self._limits is None:
+            self._limits = self.asked("GET", "/ui-config").get("resourceLimits") or {}
+        return self._limits
 
     def overview(self, projects: Collection[str]) -> Overview:
         """The descriptions, tags and parents of all features of some projects."""

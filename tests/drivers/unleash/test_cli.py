@@ -361,6 +361,36 @@ def test_labels_as_tags(project: UnleashProject, unleash: Unleash) -> None:
     assert "label tier 'x' as a tag" in " ".join(project.err.split())
 
 
+def _rules(count: int, *, values: int = 1) -> str:
+    asked = ", ".join(f"v{n}" for n in range(values))
+    rules = [
+        f'{{attribute: plan, operator: in, values: [g{n}, {asked}], variant: "on"}}'
+        for n in range(count)
+    ]
+    return f"{{type: BOOLEAN, status: ENABLED, hash: unleash, targeting: [{', '.join(rules)}]}}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (_rules(31), "uses 31 strategies, where this Unleash allows 30"),
+        (_rules(1, values=250), "uses 251 values in a condition, where this Unleash allows 250"),
+    ],
+)
+def test_more_than_unleash_allows_is_told_before_anything_is_written(
+    project: UnleashProject, unleash: Unleash, spec: str, said: str
+) -> None:
+    project.flag(spec)
+    for verb in (["plan"], ["apply", "--yes"]):
+        assert project.fails(*verb) == 1
+        assert said in " ".join(project.err.split())
+    assert unleash.call("GET", "/api/admin/projects/default/features")["features"] == []
+    for values in (249, 3):
+        project.flag(_rules(30, values=values))
+        project.hrctl("apply", "--yes")
+        assert project.json("plan")["changes"] == []
+
+
 def test_what_a_patch_asks_for_is_told_at_the_patch(project: UnleashProject) -> None:
     project.write(
         "flags.yaml",

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -138,9 +138,17 @@ def _end_supervisors(project: Path) -> None:
             pytest.fail("supervisord does not end")
 
 
+class Shop(NamedTuple):
+    """A storefront that runs: where its project is, its gateway's URL, and where visitors come."""
+
+    project: Path
+    url: str
+    mesh: str
+
+
 @pytest.fixture
-def storefront(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """The storefront with ports that are free here, and the gateway's URL."""
+def storefront(tmp_path: Path) -> Iterator[Shop]:
+    """The storefront with ports that are free here."""
     project = tmp_path / "storefront"
     shutil.copytree(EXAMPLES / "storefront", project, ignore=shutil.ignore_patterns(".hrctl"))
     free = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
@@ -154,7 +162,7 @@ def storefront(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     ):
         subprocess.run(["git", *command], cwd=project, check=True, capture_output=True)
     try:
-        yield project, f"http://127.0.0.1:{free['18080']}"
+        yield Shop(project, f"http://127.0.0.1:{free['18080']}", f"127.0.0.1:{free['18090']}")
     finally:
         _end_supervisors(project)
 
@@ -171,12 +179,52 @@ def customer(project: Path, url: str, *arguments: str) -> subprocess.CompletedPr
     )
 
 
-def test_storefront_runs_follows_an_edit_and_is_mended(storefront: tuple[Path, str]) -> None:
-    project, url = storefront
+def visitors(shop: Shop, times: int, *kiosk: str) -> Counter[str]:
+    """How often visitors, who come through Envoy, get each greeting."""
+    said = subprocess.run(
+        [sys.executable, "services/visitors.py", str(times), *kiosk],
+        cwd=shop.project,
+        env=os.environ | {"MESH": shop.mesh},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    lines = (line.split(maxsplit=1) for line in said.splitlines())
+    return Counter({greeting: int(count) for count, greeting in lines})
+
+
+def _come_through_envoy(shop: Shop) -> None:
+    """A canary split that changes, and a grid whose keys go where hrctl says."""
+    doors = {"door-north": "Hello from dev", "door-south": "The next shop greets you"}
+    for percent, least, most in ((10, 8, 55), (50, 105, 195)):  # of 300, by far
+        if percent != 10:  # as it is written
+            split = (f"stable={100 - percent}", f"next={percent}")
+            verb = ("mesh", "traffic-split", "shop/dev:storefront", *split)
+            hrctl(shop.project, *verb, "--commit", "--apply", "--yes")
+        found = visitors(shop, 300)
+        assert set(found) == set(doors.values())
+        assert least <= found["The next shop greets you"] <= most
+    seen: set[str] = set()
+    for number in range(40):  # where the doors stand decides which keys are whose
+        if number > 5 and len(seen) == len(doors):
+            break
+        key = f"kiosk-{number}"
+        route = ("--route", "shop/dev:kiosks", "--key", key)
+        chosen = hrctl_json(shop.project, "grid", "balance", *route)["chosen"]
+        door = doors[chosen.rpartition("/")[2]]
+        assert visitors(shop, 5, key) == {door: 5}
+        seen.add(door)
+    assert seen == set(doors.values())
+
+
+def test_storefront_runs_follows_an_edit_and_is_mended(storefront: Shop) -> None:
+    project, url, _ = storefront
     hrctl(project, "apply", "--yes")
     assert "No changes." in hrctl(project, "plan")
     assert json.loads(customer(project, url).stdout)["greeting"] == "Hello from dev"
     assert json.loads(customer(project, url, "teapot", "2").stdout)["total"] == "78.00 EUR"
+    _come_through_envoy(storefront)
 
     (payments,) = hrctl_json(project, "service", "metrics", "payments/dev:payments")
     environment = Path("/proc", str(payments["pid"]), "environ")
@@ -226,8 +274,8 @@ def test_storefront_holds_secrets_for_a_key_that_everybody_has(tmp_path: Path) -
     assert key == "prod-signing-key-for-tests"
 
 
-def test_prod_keeps_its_databases(storefront: tuple[Path, str]) -> None:
-    project, _ = storefront
+def test_prod_keeps_its_databases(storefront: Shop) -> None:
+    project = storefront.project
     hrctl(project, "apply", "--yes", "--target", "bramble/commerce/shop/prod")
     components = project / "commerce/shop/components.yaml"
     text = components.read_text()

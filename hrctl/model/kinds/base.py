@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
+from ipaddress import IPv6Address
 from shlex import join
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 
@@ -329,13 +330,26 @@ Size = Annotated[
 _PORT = (  # 1 to 65535
     r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 )
+
+
+def _with_a_host(address: str) -> str:
+    host = address.rpartition(":")[0]
+    if host.startswith("["):
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            raise fault("HR024", f"'{host}' in {{field}} is no IPv6 address") from None
+    return address
+
+
 HostPort = Annotated[
     str,
     says(
-        rf"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]):{_PORT}$",
+        rf"^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9a-fA-F:.]+\]):{_PORT}$",
         "an address is written as host:port, such as 10.0.0.5:7000",
         examples=["10.0.0.5:7000"],
     ),
+    AfterValidator(_with_a_host),
 ]
 VariableName = Annotated[
     str, says(r"^[A-Za-z_][A-Za-z0-9_]*$", "letters, digits and _, no digit first")

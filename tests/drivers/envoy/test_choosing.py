@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +148,14 @@ def test_a_check_of_a_port_asks_that_port(mesh: Mesh, kind: str) -> None:
         mesh.route(destinations=[{"grid": {}}], **asks)
         eventually(lambda: mesh.get("/").status == 200, "the port takes connections")
     eventually(lambda: mesh.get("/").status == 503, "the port is closed")
+
+
+def test_streams_are_shared_by_weight(mesh: Mesh) -> None:
+    to = [mesh.to("v1", weight=7.5), mesh.to("v2", weight=2.5), mesh.to("v3", weight=0)]
+    mesh.route(type="TCP", destinations=to)
+    found = Counter(mesh.get("/").body for _ in range(300))  # a connection each
+    assert set(found) == {"v1", "v2"}
+    assert abs(found["v1"] / 300 - 0.75) < 0.12
 
 
 def test_streams_are_told_apart_by_the_server_name_of_tls(mesh: Mesh) -> None:

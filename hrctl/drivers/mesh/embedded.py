@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.mesh.place import MeshPlace
-from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.drivers.supervisor.folders import LAUNCHER, Folders, write_private
 
 _PATIENCE: Final = 5.0  # for a program to stay stopped
 _START: Final = 20.0
@@ -136,6 +137,8 @@ def _restart(client: Any, name: str) -> None:
 def section(place: MeshPlace, name: str, command: str, *, last: int = 10, kept: str = "5MB") -> str:
     """What supervisord is told of a program that comes back when it ends.
 
+    Its starts are written down: one that outlives its supervisord is ended before another starts.
+
     Args:
         place: of the instance, in whose folder it runs.
         name: what supervisord calls it, and its log.
@@ -147,9 +150,12 @@ def section(place: MeshPlace, name: str, command: str, *, last: int = 10, kept: 
     def escaped(text: object) -> str:
         return str(text).replace("%", "%%")
 
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    note = f"{place.folders.starts(name)}.0"
+    launched = f'"{sys.executable}" -I -S "{LAUNCHER}" --as "{note}" {command}'
     return f"""; Written by hrctl.
 [program:{name}]
-command={escaped(command)}
+command={escaped(launched)}
 directory={escaped(place.home)}
 autorestart=true
 startsecs=0
@@ -170,11 +176,17 @@ def runs(folders: Folders) -> bool:
 
 
 def stop(folders: Folders) -> bool:
-    """Stop the program and its supervisord; whether there was one."""
+    """Stop the program and its supervisord; whether there was one.
+
+    What a supervisord that was killed left running goes too.
+    """
     from hrctl.drivers.supervisor import daemon
     from hrctl.drivers.supervisor.client import Client
 
     if not runs(folders):
+        if folders.run.is_dir():
+            with folders.lock():
+                daemon.end_orphans(folders)
         return False
     with folders.lock():
         daemon.stop(folders, Client(folders.socket()))

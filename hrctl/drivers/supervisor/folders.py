@@ -30,6 +30,7 @@ from hrctl.model.values import Json
 # A unix socket's path has 108 bytes on Linux and 104 on macOS, a NUL included. supervisord binds
 # "<socket>.<pid>" first, which takes up to 8 more.
 SOCKET_LIMIT: Final = 95
+LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
 
 
 @dataclass(frozen=True, slots=True)

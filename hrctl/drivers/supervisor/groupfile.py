@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.supervisor.folders import Folders
+from hrctl.drivers.supervisor.folders import LAUNCHER, Folders
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json, canonical
@@ -28,7 +28,6 @@ _NOTE: Final = (
     "; Kept by hrctl. A change made here shows as drift, and the next apply takes it back.\n"
 )
 _LONGEST_NAME: Final = 180  # a file name has 255 bytes, and log files add to it
-LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
 
 APPLYING: Final = "applying"  # an apply is at work, or was cut off
 APPLIED: Final = "applied"

@@ -4,6 +4,8 @@ supervisord runs this as ``python -I -S launch.py FILE REPLICA``. So secrets are
 and in the environment of the process, and neither in supervisord's configuration nor in arguments;
 and no value has to survive the quoting and ``%`` rules of ``environment=``.
 
+``python -I -S launch.py --as NOTE COMMAND...`` only writes down the start and execs.
+
 Standard library only, and as little of it as can be: it runs before every start.
 """
 
@@ -54,5 +56,17 @@ def main(path: str, replica: str) -> None:
     sys.exit(127)
 
 
+def become(note: str, argv: list[str]) -> None:
+    """Exec a command, its start written down; where that cannot be, say why and end with 127."""
+    try:
+        record(note)
+        os.execvp(argv[0], argv)  # noqa: S606  # what it is for
+    except OSError as error:
+        sys.stderr.write(f"hrctl: cannot start {argv[0]}: {error.strerror}\n")
+        sys.exit(127)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--as":
+        become(sys.argv[2], sys.argv[3:])
     main(sys.argv[1], sys.argv[2])

@@ -449,6 +449,7 @@ class RouteSpec(Ruled):
                     " destinations have the weight 0",
                     ("trafficSplit", "rules", index, "percentage"),
                     (("destinations",), ("trafficSplit", "rules")),
+                    hint="give one of them a weight above 0",
                 )
             if rule.subset not in subsets:
                 yield Broken(

@@ -15,6 +15,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.mesh import embedded
+from hrctl.drivers.supervisor import procs
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import PATIENCE, eventually, node_body, route_body
@@ -191,6 +192,28 @@ class Faults:
         again = {"action": Action.CREATE, "after": body_of(mesh, "v1"), "expect_version": None}
         outcome = mesh.carry(mesh.change(WEB, None), **again)
         assert outcome.result is not Result.DONE  # once it was there again, it is no longer lost
+
+    def test_one_whose_supervisor_is_killed_does_not_stay_behind(self, mesh: Mesh) -> None:
+        """It would share the port with the next one, and nobody would ever stop it."""
+        mesh.route(destinations=[mesh.to("v1")])
+        first = self.left_behind(mesh)
+        assert list(mesh.driver.scan()) == []
+        mesh.route(destinations=[mesh.to("v2")])
+        assert not procs.is_alive(first)
+        assert mesh.answers(20) == {"v2": 20}
+        second = self.left_behind(mesh)
+        mesh.driver.down()
+        assert not procs.is_alive(second)
+
+    def left_behind(self, mesh: Mesh) -> int:
+        """Kill the supervisord; the proxy that it ran."""
+        pid = self.pid(mesh)
+        assert pid is not None
+        daemon = int((mesh.driver.place.folders.run / "daemon.pid").read_text("ascii"))
+        os.kill(daemon, signal.SIGKILL)
+        assert procs.wait_gone(daemon, PATIENCE)
+        assert procs.is_alive(pid)
+        return pid
 
     def test_one_that_hangs_loses_nothing(
         self, mesh: Mesh, monkeypatch: pytest.MonkeyPatch

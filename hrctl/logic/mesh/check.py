@@ -40,10 +40,10 @@ def check(
     for record in tree.records:
         for index, held in record.mesh.items():
             address = Address(record.addresses[index])
-            proxy = PROXIES.get(types.get(record.drivers[index], ""))
-            if proxy is not None and record.path in fresh:
+            if record.path in fresh and (address.kind == "Route" or "healthCheck" in held):
+                proxy = PROXIES.get(types.get(record.drivers[index], ""))
                 spec = held if address.kind == "Node" else merged_spec(tree, address)
-                yield from _impossible(record, index, spec, proxy)
+                yield from () if proxy is None else _impossible(record, index, spec, proxy)
             if address.kind == "Node":
                 nodes.setdefault(record.drivers[index], {})[address] = held
             elif record.drivers[index] != _UNSERVED:

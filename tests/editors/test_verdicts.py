@@ -30,10 +30,10 @@ PAGE = ROOT / "docs" / "editors.md"
 # What hrctl refuses and the schema lets pass: words for the page -> "code path summary".
 LENIENT: Final = {
     "one value compared with another: bounds, sums, rising steps": (
-        r"HR028 \S+ .*(above|below|longer than|add up to|are all 0|must rise)"
+        r"HR028 \S+ .*(above|below|longer than|add up to|are all 0|must rise|nobody gets)"
     ),
-    "a name that must stand elsewhere in the document: variants, subsets; ports that collide": (
-        r"HR028 \S+ .*(is not one of the variants|has the subset|two ports)"
+    "a name that must stand elsewhere: variants, subsets; ports or rules that collide": (
+        r"HR028 \S+ .*(is not one of the variants|has the subset|two ports|never counts)"
     ),
     "a Config value against the rules of its own entry: `min`, `allowed`, `pattern`, `schema`": (
         r"HR031 |HR024 \S+ (pattern is not a regular expression|schema is not a JSON Schema)"
@@ -44,7 +44,12 @@ LENIENT: Final = {
     "how fine a flag's shares are, and that a rollout over three variants must name one": (
         r"HR028 \S+ .*(too fine a share|hash unleash counts|rollout.variant is missing)"
     ),
-    "a flag's value that is infinite": r"HR022 \S+/variants/\S+ .*finite number, got a number",
+    "a flag's value that is infinite, a whole number above 2^53, or a `valueFrom`": (
+        r"HR022 \S+/variants/\S+ .*finite number, got a number"
+        r"|HR024 \S+/variants/\S+ .*(is a valueFrom|many applications read)"
+    ),
+    "a duration of more than a hundred years": r"HR024 \S+ .*longer than a hundred years",
+    "an IPv6 address that is none, such as `[1:2]`": r"HR024 \S+/address .*no IPv6 address",
 }
 DEFAULTS: Final = "the specs inside of `defaults`, in `registry.schema.json` alone"
 # Problems that show only beside other documents.

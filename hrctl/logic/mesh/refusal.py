@@ -27,17 +27,32 @@ class Refusal(NamedTuple):
 
 
 def health_check(proxy: str, spec: Spec) -> Iterator[Refusal]:
-    """A proxy asks each host for a page, or connects to a port of it, by its number."""
+    """A proxy asks each host for a page, or connects to a port of it.
+
+    It knows the number of one, and which one requests go to.
+    """
     check = mapping(spec, "healthCheck")
     if check.get("command") is not None:
         why = f"{proxy} asks for a page or connects, it runs nothing"
         yield Refusal("/healthCheck/command", why)
-    if check.get("tcp") is not None and not str(check["tcp"]).isdigit():
-        why = f"{proxy} checks a port of the same host, by its number"
+    port = check.get("tcp")
+    if port is not None and not str(port).isdigit() and not _is_asked(spec, port):
+        why = (
+            f"{proxy} checks a port of the same host, by its number, or by its name where that is"
+            " the `port` of all destinations"
+        )
         yield Refusal("/healthCheck/tcp", why)
     if "://" in str(check.get("http")):
         why = f"{proxy} asks each host at the port of its requests; write the path alone"
         yield Refusal("/healthCheck/http", why)
+
+
+def _is_asked(spec: Spec, port: Json) -> bool:
+    """Whether requests go to the port of this name, wherever they go."""
+    found = listed(spec, "destinations")
+    return bool(found) and all(
+        isinstance(one, Mapping) and one.get("port") == port for one in found
+    )
 
 
 def at_a_number(spec: Spec) -> Iterator[Refusal]:

@@ -48,10 +48,9 @@ HttpMethod = Annotated[
         "have the request sent back",
     ),
 ]
-HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
-Header = Annotated[str, says(HEADER, "the name of a header")]
-
-
+_HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+Header = Annotated[str, says(_HEADER, "the name of a header")]
+HeaderOrCookie = Annotated[str, says(_HEADER, "the name of a header or a cookie")]
 Line = Annotated[str, says(r"^[^\x00-\x08\x0a-\x1f\x7f]*$", "text in one line")]
 Path = Annotated[
     str,
@@ -67,7 +66,7 @@ Host = Annotated[
         "a host is a name, with * for its beginning or its end, such as *.shop.example",
     ),
 ]
-_COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265, section 4.1.1
+_COOKIE: Final = r"^[!#-+\--:<-\[\]-~]*$"  # RFC 6265, section 4.1.1
 
 
 _OF_PROXIES: Final = ("bad escape", "global flags not at the start")
@@ -139,8 +138,18 @@ class Affinity(Ruled):
             yield Broken(f"operator {self.operator} wants {wanted}, got {count}", ("operator",))
 
 
+_BALANCES: Final = ("ROUND_ROBIN", "LEAST_CONNECTIONS", "WEIGHTED", "RANDOM")
+
+
 class Grid(Ruled):
     """Nodes of the grid that share the requests."""
+
+    model_config = conditions.rules(
+        when(
+            is_or_left_out("balance", *_BALANCES),
+            refused("it counts with balance CONSISTENT_HASH", "hashHeader"),
+        )
+    )
 
     affinity: list[Affinity] = Field([], description="Rules that a node must all fit.")
     balance: Annotated[
@@ -282,7 +291,7 @@ class SplitRule(Spec):
 
     subset: Name = Field(description="The destination's subset.")
     percentage: Percent | None = Field(None, description="Its share (PERCENTAGE).")
-    name: Filled | None = Field(None, description="The header or cookie (HEADER, COOKIE).")
+    name: HeaderOrCookie | None = Field(None, description="The header or cookie (HEADER, COOKIE).")
     value: Line | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
 
 
@@ -292,12 +301,19 @@ def _split_by(*wanted: str) -> conditions.Schema:
     return typed("rules", {"items": {**refused(told, *others), **needed(*wanted)}})
 
 
+_BAKED: Final[conditions.Schema] = {
+    "pattern": _COOKIE,
+    "patternErrorMessage": 'the value of a cookie has no spaces and none of " , ; \\',
+}
+
+
 class TrafficSplit(Ruled):
     """Who goes to which subset."""
 
     model_config = conditions.rules(
         when(is_or_left_out("mode", "PERCENTAGE"), _split_by("percentage")),
         when(has_one_of("mode", "HEADER", "COOKIE"), _split_by("name", "value")),
+        when(has_one_of("mode", "COOKIE"), typed("rules", {"items": typed("value", _BAKED)})),
     )
 
     mode: Annotated[
@@ -337,16 +353,13 @@ class TrafficSplit(Ruled):
             )
 
     def _by_name(self) -> Iterator[Broken]:
-        """What a header or cookie is called and holds, each once."""
+        """What a cookie holds; each header or cookie with its value once."""
         cookie = self.mode == "COOKIE"
         seen: dict[tuple[str, str], int] = {}
         for index, rule in enumerate(self.rules_):
             name, value = rule.name or "", rule.value or ""
             at, needs = ("rules", index), (("mode",), ("rules",))
-            if not re.fullmatch(HEADER, name):
-                what = f"'{name}' is not the name of a {self.mode.lower()}"
-                yield Broken(what, (*at, "name"), needs, "HR024")
-            if cookie and not _COOKIE.fullmatch(value):
+            if cookie and not re.fullmatch(_COOKIE, value):
                 yield Broken(
                     f"'{value}' is not the value of a cookie", (*at, "value"), needs, "HR024"
                 )

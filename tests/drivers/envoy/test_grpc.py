@@ -153,7 +153,7 @@ def test_failed_calls_count_as_failures(mesh: Mesh, servers: Start, channel: Any
 def test_failed_calls_open_the_circuit(mesh: Mesh, servers: Start, channel: Any) -> None:
     """What failed by its gRPC status counts, though HTTP's says 200; a refusal does not."""
     breaker = {"failureThreshold": 3, "openFor": "20s"}
-    one = {"address": servers("v1")}
+    one = {"service": "calls", "port": "main", "endpoints": [servers("v1")]}
     mesh.route(type="GRPC", destinations=[one], circuitBreaker=breaker, healthCheck={"tcp": "main"})
 
     def circuit() -> str | None:

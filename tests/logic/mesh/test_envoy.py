@@ -39,6 +39,12 @@ def test_what_re2_knows_is_let_through(regex: str) -> None:
         ("Node", {"healthCheck": {"command": "true"}}, ["healthCheck.command"]),
         ("Node", {"healthCheck": {"tcp": "http"}}, ["healthCheck.tcp"]),
         ("Node", {"healthCheck": {"tcp": "8080"}}, []),
+        ("Route", {"healthCheck": {"tcp": "http"}, "destinations": [{"port": "http"}]}, []),
+        (
+            "Route",
+            {"healthCheck": {"tcp": "http"}, "destinations": [{"port": "http"}, {"port": "admin"}]},
+            ["healthCheck.tcp"],
+        ),
         ("Node", {"healthCheck": {"http": "http://a/b"}}, ["healthCheck.http"]),
         ("Route", {"match": [{}, {"path": {"regex": "/a*+"}}]}, ["match.1.path.regex"]),
         ("Route", {"match": "odd", "healthCheck": 3, "hosts": None}, []),

@@ -59,11 +59,15 @@ class EnvoyDriver(MeshDriver["Altered"]):
 
     def start(self) -> None:
         """Start the embedded Envoy where it does not run, and wait until it is ready."""
-        from hrctl.drivers.envoy.process import start
+        from hrctl.drivers.envoy.process import leave_taken, start
 
         if not self.admin.answers():  # else one runs, with a bootstrap that may be older
             self.place.make()
             self.place = self.place.with_weights()
+            try:
+                leave_taken(self.place)
+            except OSError as error:
+                raise self.place.cannot_write(error) from error
         start(self.place, self.admin, self.context.instance)
 
     def require_known(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -15,7 +17,9 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import BOOTSTRAP, Place
 from hrctl.drivers.envoy.saying import reason
+from hrctl.drivers.envoy.snapshot import LDS, resources_of, response
 from hrctl.drivers.mesh import embedded
+from hrctl.drivers.mesh.names import split_address
 
 OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
 FLAGS: Final = (
@@ -59,6 +63,40 @@ def start(place: Place, admin: Admin, instance: str) -> None:
     flags = " ".join((*FLAGS, *_EVENTS_AT_ONCE))
     command = f'"{binary()}" -c {BOOTSTRAP} {flags}'
     embedded.start(place, admin, instance, command, lambda: _last_words(place.log))
+
+
+def leave_taken(place: Place) -> None:
+    """Take listeners out of the files whose address another program has got meanwhile.
+
+    Envoy would start without them and say so in its log alone. So their routes are drift, and an
+    apply of one tells who has the port; one that goes elsewhere goes there.
+
+    Raises:
+        OSError: where the files cannot be read or written.
+    """
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    if embedded.runs(place.folders):  # then it is on its way back, with what it had
+        return
+    embedded.stop(place.folders)  # one that outlived its supervisord is not another program
+    with place.lock():
+        held = resources_of((place.settings.folder / LDS).read_bytes())
+        left = [one for one in held if not _is_taken(str(one.get("name")))]
+        if len(left) < len(held):
+            place.put({LDS: response(left)})
+
+
+def _is_taken(listen: str) -> bool:
+    host, port = split_address(listen)
+    six = ":" in host
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if six:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:  # any other is left to Envoy
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def wait_for_requests(admin: Admin) -> None:

@@ -110,7 +110,8 @@ def _told(
         "times": times,
         "destinations": parts,
         "others": [
-            {"route": miss.route, "match": miss.number, "why": miss.why} for miss in verdict.misses
+            {"route": miss.route, "match": miss.number, "why": miss.why, "judged": miss.judged}
+            for miss in verdict.misses
         ],
     }
 
@@ -142,5 +143,8 @@ def _lines(one: Mapping[str, Any], *, driver: bool) -> list[str]:
         for part in one["destinations"]:
             count = f"{part['times']:>8} times" if one["times"] > 1 else ""
             lines.append(f"    {part['share'] * 100:6.2f} %{count}  {part['destination']}")
-    lines += [f"  not {miss['route']}: {miss['why']}" for miss in one["others"]]
+    lines += [
+        f"  {'not' if miss['judged'] else 'or'} {miss['route']}: {miss['why']}"
+        for miss in one["others"]
+    ]
     return lines

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
-from hrctl.drivers.haproxy.text import FOREVER, OWNER, duration, quoted
+from hrctl.drivers.haproxy.text import FOREVER, OWNER, duration, quoted, times
 from hrctl.drivers.mesh.names import cluster_name, is_ip, numeric
 from hrctl.logic.grid import chash
 from hrctl.logic.grid.selection import Nodes as Choice
@@ -194,23 +194,28 @@ def _balance(strategy: str, destination: Mapping[str, Any], *, stream: bool) -> 
 def _times(spec: Spec) -> list[str]:
     """How long it may take, and what is tried again."""
     if spec["type"] == "TCP":
-        return [f"timeout tunnel {duration(spec['timeout'])}"] if spec.get("timeout") else []
+        limit = _limit(spec.get("timeout"))
+        return [f"timeout tunnel {limit}"] if limit else []
     retry: Mapping[str, Any] = spec.get("retry") or {}
-    limit = retry.get("perTryTimeout") or spec.get("timeout")
-    made = (
-        [f"timeout server {duration(limit)}", f"timeout queue {duration(limit)}"] if limit else []
-    )
+    each = _limit(retry.get("perTryTimeout"))
+    limit = each or _limit(spec.get("timeout"))
+    made = [f"timeout server {limit}", f"timeout queue {limit}"] if limit else []
     attempts = retry.get("attempts", 2) if retry else 0
     made.append(f"retries {attempts}")
     if attempts:
         on = list(retry.get("on") or ())
         some = [word for one in on for word in RETRIES[one]]
         some += [str(status) for status in retry.get("statusCodes") or ()]
-        if retry.get("perTryTimeout") and {"5xx", "gateway-error", "reset"} & set(on):
+        if each and {"5xx", "gateway-error", "reset"} & set(on):
             some.append("response-timeout")
         made.append(f"retry-on {' '.join(dict.fromkeys(some)) or 'none'}")
         made.append("option redispatch 1")  # a retry goes to another host, where there is one
     return made
+
+
+def _limit(written: str | None) -> str | None:
+    """A time limit; 0 is none, as under Envoy."""
+    return duration(written) if written and seconds(written) else None
 
 
 def _upgrades(spec: Spec) -> list[str]:
@@ -261,14 +266,14 @@ def _options(spec: Spec, check: Mapping[str, Any] | None) -> str:
         rise = int(check.get("healthyThreshold", 1))
         if breaker:  # checks alone bring a host back, so they have to take `openFor` for it
             rise = max(rise, ceil(seconds(open_for) / seconds(interval)) + 1)
-        fall = check.get("unhealthyThreshold", 3)
-        made.append(f"check inter {duration(interval)} fall {fall} rise {rise}")
+        fall = times(check.get("unhealthyThreshold", 3))
+        made.append(f"check inter {duration(interval)} fall {fall} rise {times(rise)}")
     elif breaker:
-        times = f"inter {_SELDOM} fastinter {duration(open_for)} downinter {duration(open_for)}"
-        made.append(f"check {times} fall 3 rise 1")
+        seldom = f"inter {_SELDOM} fastinter {duration(open_for)} downinter {duration(open_for)}"
+        made.append(f"check {seldom} fall 3 rise 1")
     if breaker:
         layer = "layer4" if spec["type"] == "TCP" else "layer7"
-        limit = breaker.get("failureThreshold", 5)
+        limit = times(breaker.get("failureThreshold", 5))
         made.append(f"observe {layer} error-limit {limit} on-error mark-down")
     return "".join(f" {one}" for one in made)
 

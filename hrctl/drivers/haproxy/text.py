@@ -10,6 +10,7 @@ from hrctl.model.kinds.units import seconds
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%=(),+*|&!-]+")
 _LONGEST: Final = 2_073_600_000  # milliseconds, 24 days: HAProxy counts to 2**31
+_MOST: Final = 2**31 - 1
 OWNER: Final = "    # "  # before the address that the lines below were made for
 ALL: Final = "all routes here"
 MOST_WORDS: Final = 40  # patterns in one line, which may have 64 words in all
@@ -30,6 +31,11 @@ def formatted(text: str) -> str:
 def duration(written: str | float) -> str:
     """A time in milliseconds: never 0, which would be none."""
     return f"{min(_LONGEST, max(1, round(seconds(written) * 1000)))}ms"
+
+
+def times(count: int) -> int:
+    """A number of checks or failures; beyond what HAProxy counts to it is as good as never."""
+    return min(_MOST, count)
 
 
 FOREVER: Final = "24d"

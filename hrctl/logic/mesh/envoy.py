@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from hrctl.logic.mesh import expressions
 from hrctl.logic.mesh.refusal import Refusal, Spec, at_a_number, health_check, listed, mapping
 
-# signs that stand for themselves, and sets of signs: there nothing else counts
-_PLAIN: Final = re.compile(r"\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
-# look-around, conditions, comments, atomic groups; references to groups; possessive repetitions
-_UNKNOWN: Final = re.compile(r"\(\?(?:<?[=!]|[#(>]|P[=>])|\\[1-9]|[*+?}]\+")
 _REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
 _MOST: Final = 1000  # times that RE2 repeats anything
 
@@ -51,11 +48,10 @@ def _expressions(spec: Spec) -> Iterator[Refusal]:
 
 def unknown(regex: str) -> str | None:
     """What of a regular expression RE2 does not know; None where nothing is found."""
-    text = _PLAIN.sub("_", regex)
-    found = _UNKNOWN.search(text)
-    if found:
-        return f"Envoy's regular expressions (RE2) do not know {found[0]}"
-    for times in _REPEATED.finditer(text):
+    found = expressions.unknown(regex, expressions.RE2)
+    if found is not None:
+        return f"{expressions.RE2.name} do not know {found}"
+    for times in _REPEATED.finditer(expressions.RE2.plain.sub("_", regex)):
         if any(int(one) > _MOST for one in times.groups() if one):
             return f"Envoy repeats nothing more than {_MOST:,} times"
     return None

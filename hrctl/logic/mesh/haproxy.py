@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from hrctl.logic.mesh import expressions
 from hrctl.logic.mesh.refusal import Refusal, Spec, at_a_number, health_check, listed, mapping
 
 # `retry.on`, as HAProxy's `retry-on` has it
@@ -19,6 +20,7 @@ RETRIES: Final[dict[str, tuple[str, ...]]] = {
 STATUSES: Final = (401, 403, 404, 408, 425, 500, 501, 502, 503, 504)
 _BACKOFF: Final = {"base": "25ms", "max": "250ms"}
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]+")
+_COMMENTED: Final = re.compile(r"\(\?[A-Za-z]*x")
 _HEADERS: Final = "a header is called with letters, numbers and dashes"
 
 
@@ -26,14 +28,14 @@ def refusals(kind: str, spec: Spec) -> list[Refusal]:
     """All that HAProxy cannot do of a spec, with built-in defaults or without them."""
     found = [*health_check("HAProxy", spec)]
     if kind == "Route":
-        parts = (_place, _retry, _circuit_breaker, _requests, _split, _unprintable)
+        parts = (_place, _retry, _circuit_breaker, _requests, _expressions, _split, _unprintable)
         found += [one for part in parts for one in part(spec)]
     return found
 
 
 def _place(spec: Spec) -> Iterator[Refusal]:
     yield from at_a_number(spec)
-    if spec.get("tracing"):
+    if spec.get("tracing") is not None:
         yield Refusal("/tracing", "HAProxy sends no spans")
 
 
@@ -49,10 +51,15 @@ def _retry(spec: Spec) -> Iterator[Refusal]:
     backoff = {**_BACKOFF, **mapping(retry, "backoff")}
     if backoff != _BACKOFF:
         yield Refusal("/retry/backoff", "HAProxy tries another host at once")
-    if retry.get("budget"):
+    if retry.get("budget") is not None:
         yield Refusal("/retry/budget", "HAProxy does not count retries against requests")
-    if retry.get("perTryTimeout") and spec.get("timeout"):
+    if _lasts(retry.get("perTryTimeout")) and _lasts(spec.get("timeout")):
         yield Refusal("/retry/perTryTimeout", "HAProxy has one time limit, and `timeout` is it")
+
+
+def _lasts(limit: Any) -> bool:
+    """Whether it is a time limit: 0 is none."""
+    return bool(limit) and limit != "0s"
 
 
 def _circuit_breaker(spec: Spec) -> Iterator[Refusal]:
@@ -76,6 +83,28 @@ def _requests(spec: Spec) -> Iterator[Refusal]:
         header = mapping(one, "grid").get("hashHeader")
         if isinstance(header, str) and not _HEADER.fullmatch(header):
             yield Refusal(f"/destinations/{index}/grid/hashHeader", _HEADERS)
+
+
+def _expressions(spec: Spec) -> Iterator[Refusal]:
+    for index, match in enumerate(listed(spec, "match")):
+        why = unknown(str(mapping(match, "path").get("regex") or ""))
+        if why is not None:
+            yield Refusal(f"/match/{index}/path/regex", why)
+
+
+def unknown(regex: str) -> str | None:
+    """What of a regular expression HAProxy does not know; None where nothing is found."""
+    found = expressions.unknown(regex, expressions.PCRE)
+    if found is not None:
+        known = ""
+        if any(sign.isdigit() for sign in found):
+            known = "; a group with a name can be referred to: (?P<name>...) and (?P=name)"
+        return f"{expressions.PCRE.name} do not know {found}{known}"
+    if "\\Q" in expressions.QUOTED.sub("", regex.replace("\\\\", "")):
+        return "what begins with \\Q must end with \\E"
+    if "#" in regex and _COMMENTED.search(regex):
+        return "with the flag x, what follows a # would be a comment"
+    return None
 
 
 def _split(spec: Spec) -> Iterator[Refusal]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, shares
 
@@ -27,11 +27,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A match that was looked at before the one that won, or without any that did."""
+    """A match that was looked at before the one that won, or without any that did.
+
+    It is not `judged` where only the proxy knows whether it fits.
+    """
 
     route: str
     number: int
     why: str
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def simulate(routes: Mapping[str, Spec], request: Request) -> Verdict:
         if why is None:
             parts, rule = _destinations(asked[entry.address], request)
             return Verdict(entry.address, entry.number, parts, rule, tuple(misses))
-        misses.append(Miss(entry.address, entry.number, why))
+        misses.append(Miss(entry.address, entry.number, why, not why.startswith(_UNSURE)))
     return Verdict(None, misses=tuple(misses))
 
 
@@ -98,22 +102,31 @@ def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
     why = None
     if wanted.get("exact") is not None and path != wanted["exact"]:
         why = f"the path is not {wanted['exact']}"
-    elif wanted.get("regex") is not None and (missed := _regex_misses(wanted["regex"], path)):
-        why = missed
     elif wanted.get("prefix") is not None and not path.startswith(wanted["prefix"]):
         why = f"the path does not begin with {wanted['prefix']}"
     elif match.get("method") and match["method"] != request.method:
         why = f"the method is not {match['method']}"
     elif spec["type"] == "GRPC" and not _is_grpc(request):
         why = "it is no gRPC call (content-type application/grpc)"
-    return why or _header_misses(match.get("headers") or {}, request)
+    why = why or _header_misses(match.get("headers") or {}, request)
+    # last: what does not fit anyway needs no judgement of an expression
+    return why or (_regex_misses(wanted["regex"], path) if wanted.get("regex") else None)
+
+
+_UNSURE: Final = "only the proxy can tell"
+# what Python reads as something else than both proxies do: a set of signs, and literal text
+_READ_OTHERWISE: Final = re.compile(r"\[\^?\[:\^?\w+:|\{,\d+\}")
 
 
 def _regex_misses(regex: str, path: str) -> str | None:
+    unsure = f"{_UNSURE} whether the path matches {regex}"
+    otherwise = _READ_OTHERWISE.search(regex)
+    if otherwise:
+        return f"{unsure} ({otherwise[0]} means something else to Python)"
     try:
         fits = re.fullmatch(regex, path)
     except re.error as error:
-        return f"{regex} is no regular expression: {error}"
+        return f"{unsure} (Python: {error})"
     return None if fits else f"the path does not match {regex}"
 
 

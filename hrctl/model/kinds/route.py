@@ -69,7 +69,7 @@ Host = Annotated[
 _COOKIE: Final = r"^[!#-+\--:<-\[\]-~]*$"  # RFC 6265, section 4.1.1
 
 
-_OF_PROXIES: Final = ("bad escape", "global flags not at the start")
+_OF_PROXIES: Final = ("bad escape \\", "global flags not at the start")
 
 
 def _no_expression(regex: str) -> str | None:

@@ -42,7 +42,18 @@ def test_the_special_one_comes_first(
         assert simulate(routes, request).route == names[1]
 
 
-def test_what_is_no_regular_expression_is_told() -> None:
-    bad = {"type": "HTTP", "destinations": [], "match": [{"path": {"regex": "/(a"}}]}
-    (miss,) = simulate({"a": bad}, Request(path="/a")).misses
-    assert miss.why.startswith("/(a is no regular expression: ")
+@pytest.mark.parametrize("regex", [r"/\pL+", "/(?i)ab", "/[[:alpha:]]+", "/a{,3}"])
+def test_what_only_the_proxy_can_judge_is_told(regex: str) -> None:
+    base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}
+    routes = {
+        "any": base,
+        "odd": {**base, "match": [{"path": {"regex": regex}}]},
+        "put": {**base, "match": [{"path": {"regex": f"{regex}.*"}, "method": "PUT"}]},
+    }
+    verdict = simulate(routes, Request(path="/ab"))
+    assert verdict.route == "any"
+    told = {miss.route: (miss.judged, miss.why) for miss in verdict.misses}
+    assert told["put"] == (True, "the method is not PUT")
+    judged, why = told["odd"]
+    assert not judged
+    assert why.startswith(f"only the proxy can tell whether the path matches {regex} (")

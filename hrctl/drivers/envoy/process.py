@@ -74,10 +74,13 @@ def leave_taken(place: Place) -> None:
     Raises:
         OSError: where the files cannot be read or written.
     """
+    from hrctl.drivers.supervisor.daemon import end_left_behind
+
     assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
-    if embedded.runs(place.folders):  # then it is on its way back, with what it had
-        return
-    embedded.stop(place.folders)  # one that outlived its supervisord is not another program
+    with place.folders.lock():
+        if embedded.runs(place.folders):  # then it is on its way back, with what it had
+            return
+        end_left_behind(place.folders)  # one that outlived its supervisord is not another program
     with place.lock():
         held = resources_of((place.settings.folder / LDS).read_bytes())
         left = [one for one in held if not _is_taken(str(one.get("name")))]

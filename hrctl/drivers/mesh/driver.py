@@ -110,8 +110,10 @@ class MeshDriver(ABC, Generic[Part]):
         return embedded.is_up(self.place, self._interface)
 
     def down(self) -> bool:
-        """Stop the embedded proxy; whether there was one. It comes back with all that it held."""
-        return self.place.folders is not None and embedded.stop(self.place.folders)
+        """Stop the embedded proxy; whether it ran. It comes back with all that it held."""
+        from hrctl.drivers.supervisor import daemon
+
+        return self.place.folders is not None and daemon.down(self.place.folders)
 
     def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
         """Alone among threads and processes; whether it is."""

@@ -173,21 +173,3 @@ def runs(folders: Folders) -> bool:
     from hrctl.drivers.supervisor.daemon import answers
 
     return folders.run.is_dir() and answers(folders.socket())
-
-
-def stop(folders: Folders) -> bool:
-    """Stop the program and its supervisord; whether there was one.
-
-    What a supervisord that was killed left running goes too.
-    """
-    from hrctl.drivers.supervisor import daemon
-    from hrctl.drivers.supervisor.client import Client
-
-    if not runs(folders):
-        if folders.run.is_dir():
-            with folders.lock():
-                daemon.end_orphans(folders)
-        return False
-    with folders.lock():
-        daemon.stop(folders, Client(folders.socket()))
-    return True

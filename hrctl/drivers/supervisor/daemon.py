@@ -1,7 +1,7 @@
 """The supervisord that hrctl runs itself: start it, find out whether it is there, stop it.
 
 Every function that changes something is called with `Folders.lock` held, so two hrctl processes
-never start two of them.
+never start two of them; only `down` takes it itself.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ def ensure(folders: Folders, instance: str) -> None:
     """
     if answers(folders.socket()):
         return
-    _end_unreachable(folders)
-    end_orphans(folders)
+    end_left_behind(folders)
     _require_supervisor(instance)
     place = folders.place_socket()
     place.unlink(missing_ok=True)
@@ -178,24 +177,49 @@ def daemon_pid(folders: Folders) -> int | None:
     return pid if ours and procs.is_alive(pid) else None
 
 
-def _end_unreachable(folders: Folders) -> None:
+def end_left_behind(folders: Folders) -> bool:
+    """End a supervisord that lives without answering, and what a killed one left; whether any."""
     pid = daemon_pid(folders)
-    if pid is not None:
+    if pid is not None:  # first, or it would start anew what ends
         procs.end_group(pid, timeout=_STOP_TIMEOUT)
+    return end_orphans(folders) or pid is not None
 
 
-def end_orphans(folders: Folders, group: str | None = None) -> None:
-    """End services whose supervisord was killed: nobody would stop or restart them any more.
+def end_orphans(folders: Folders, group: str | None = None) -> bool:
+    """End what runs although its supervisord was killed: nobody would stop or restart it any more.
 
-    Only those of one group where it is named.
+    Only that of one group where it is named. Returns whether there was any.
     """
+    booted, found = procs.boot_time(), False
     for note in (folders.run / "starts").glob("*"):
         if group is not None and note.name.rpartition(".")[0] != group:
             continue
         with suppress(OSError, ValueError):
+            # numbers and start times, which count from the boot, come again with the next one
+            if note.stat().st_mtime < booted:
+                continue
             _, pid, started = note.read_text(encoding="ascii").split()
             if procs.is_same(int(pid), started):
+                found = True
                 procs.end_group(int(pid))
+    return found
+
+
+def down(folders: Folders) -> bool:
+    """Stop the embedded supervisord and all that it runs or has left running; whether any ran.
+
+    Raises:
+        HrctlError: HR080, where it does not end.
+    """
+    if not folders.run.is_dir():
+        return False
+    with folders.lock():
+        if not answers(folders.socket()):
+            return end_left_behind(folders)
+        from hrctl.drivers.supervisor.client import Client
+
+        stop(folders, Client(folders.socket()))
+    return True
 
 
 def stop(folders: Folders, client: Client) -> None:

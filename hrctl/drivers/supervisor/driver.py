@@ -238,18 +238,13 @@ class SupervisorDriver:
         verbs.act(self, action, address)
 
     def down(self) -> bool:
-        """Stop the embedded supervisord with all that it runs; whether there was one.
+        """Stop the embedded supervisord with all that it runs or left running; whether any ran.
 
         The group files stay, so the next plan wants the services back.
         """
-        client = self.connect() if self.folders.embedded else None
-        if client is None:
-            return False
         from hrctl.drivers.supervisor import daemon
 
-        with self.folders.lock():
-            daemon.stop(self.folders, client)
-        return True
+        return self.folders.embedded and daemon.down(self.folders)
 
     # -- verbs -----------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@
     conf.d/                 one file a group (external: the configDir instead)
     launch/                 0600 files with environments, secrets among them
     logs/                   <group>.<replica>.log, <group>.install.log
-    starts/                 <group>.<replica>: how often it started, and its last process
+    starts/                 <group>.<replica>: how often it started, and its last process; of a
+                            program of ours, such as a proxy, <program>.0
     key                     what digests of secrets and versions are keyed with
     lock                    held while files are compared and written, and a daemon is started
     daemon.log, daemon.pid, supervisor.sock, socket (where the socket is, if not here)

@@ -82,6 +82,15 @@ def start_time(pid: int) -> str | None:
     return f"@{began:.0f}"
 
 
+def boot_time() -> float:
+    """When this machine started, in seconds since 1970; 0 where /proc does not tell."""
+    with suppress(OSError):
+        for line in (_PROC / "stat").read_text(encoding="ascii").splitlines():
+            if line.startswith("btime "):
+                return float(line.split()[1])
+    return 0.0
+
+
 def is_same(pid: int, started: str) -> bool:
     """Whether `pid` still is the process that started then, and not a later one of that number."""
     now = start_time(pid)

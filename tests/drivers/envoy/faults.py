@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -15,7 +16,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.mesh import embedded
-from hrctl.drivers.supervisor import procs
+from hrctl.drivers.supervisor import daemon, procs
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
 from tests.drivers.envoy.conftest import PATIENCE, eventually, node_body, route_body
@@ -110,6 +111,20 @@ class Faults:
         assert (found.result, code(found)) == (Result.FAILED, "HR213")
         assert mesh.get("/").body == "v1"
 
+    def test_one_that_is_refused_stays_and_nobody_takes_its_place(self, mesh: Mesh) -> None:
+        other = f"127.0.0.1:{free_ports()}"
+        mesh.route(destinations=[mesh.to("v1")])
+        mesh.put({"acme:Route/tcp": body_of(mesh, "v2", type="TCP", listen=other)})
+        wanted = {  # the first could only come where the second would have to leave
+            "acme:Route/new": body_of(mesh, "v3", listen=other),
+            "acme:Route/tcp": body_of(mesh, "v2", type="TCP"),
+        }
+        for order in (wanted, dict(reversed(wanted.items()))):
+            found = mesh.apply(order)
+            assert {(one.result, code(one)) for one in found.values()} == {(Result.FAILED, "HR213")}
+        assert mesh.get("/").body == "v1"
+        assert replace(mesh, port=int(other.rpartition(":")[2])).get("/").body == "v2"
+
     def test_streams_change_places_and_names(self, mesh: Mesh) -> None:
         """What is there only before the apply is in nobody's way."""
         ports = [mesh.port, free_ports()]
@@ -202,16 +217,31 @@ class Faults:
         assert not procs.is_alive(first)
         assert mesh.answers(20) == {"v2": 20}
         second = self.left_behind(mesh)
-        mesh.driver.down()
+        assert mesh.driver.down()
         assert not procs.is_alive(second)
+        assert not mesh.driver.down()
+
+    def test_it_stops_with_a_supervisor_that_does_not_answer(self, mesh: Mesh) -> None:
+        """Which would start the proxy again."""
+        mesh.route(destinations=[mesh.to("v1")])
+        folders, pid = mesh.driver.place.folders, self.pid(mesh)
+        supervisor = daemon.daemon_pid(folders)
+        assert pid is not None
+        assert supervisor is not None
+        folders.socket().unlink()
+        assert mesh.driver.down()
+        assert not procs.is_alive(supervisor)
+        assert not procs.is_alive(pid)
+        assert self.pid(mesh) is None
 
     def left_behind(self, mesh: Mesh) -> int:
         """Kill the supervisord; the proxy that it ran."""
         pid = self.pid(mesh)
         assert pid is not None
-        daemon = int((mesh.driver.place.folders.run / "daemon.pid").read_text("ascii"))
-        os.kill(daemon, signal.SIGKILL)
-        assert procs.wait_gone(daemon, PATIENCE)
+        supervisor = daemon.daemon_pid(mesh.driver.place.folders)
+        assert supervisor is not None
+        os.kill(supervisor, signal.SIGKILL)
+        assert procs.wait_gone(supervisor, PATIENCE)
         assert procs.is_alive(pid)
         return pid
 

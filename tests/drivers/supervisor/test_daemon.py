@@ -156,6 +156,42 @@ def test_down_stops_everything_and_keeps_the_files(project: Project, api: Addres
     assert project.live(api)["state"] == "RUNNING"
 
 
+def test_down_ends_what_a_killed_one_left_running(project: Project, api: Address) -> None:
+    project.put(api, **listening())
+    service, pid = project.pid(api), daemon_pid(project)
+    os.kill(pid, signal.SIGKILL)
+    assert procs.wait_gone(pid, 30)
+    assert project.driver.down()
+    assert not procs.is_alive(service)
+    assert not project.driver.down()
+
+
+def test_down_ends_one_that_lost_its_socket(project: Project, api: Address) -> None:
+    project.put(api, **listening())
+    service, pid = project.pid(api), daemon_pid(project)
+    project.folders.socket().unlink()
+    assert project.driver.down()
+    assert not procs.is_alive(pid)
+    assert not procs.is_alive(service)
+
+
+@pytest.mark.skipif(not procs.has_proc(), reason="start times count from the boot in /proc alone")
+def test_a_note_from_before_the_boot_is_of_nobody(project: Project, api: Address) -> None:
+    """Its process number and start time may be another one's by now."""
+    project.put(api, **listening())
+    service, pid = project.pid(api), daemon_pid(project)
+    os.kill(pid, signal.SIGKILL)
+    assert procs.wait_gone(pid, 30)
+    (note,) = (project.folders.run / "starts").iterdir()
+    written = note.stat().st_mtime
+    os.utime(note, (written, procs.boot_time() - 1))
+    assert not project.driver.down()
+    assert procs.is_alive(service)
+    os.utime(note, (written, written))
+    assert project.driver.down()
+    assert not procs.is_alive(service)
+
+
 def test_supervisor_not_installed(
     project: Project, api: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,30 +126,38 @@ class MeshBatch(ABC):
         self._versions = {one.address: one.version for one in self._look()}
         outcomes: dict[int, Outcome] = {}
         accepted: list[Accepted] = []
-        place = self._mesh.place
-        default = str(place.given["listen"])
-        listeners = Listeners(
-            self._bodies.of("Route"), default, place.listens(), local=place.embedded
-        )
         for change in batch:
             try:
                 taken = self._accept(change)
                 if isinstance(taken, Accepted):
-                    listeners.leave(change.previous_address or change.address)
                     accepted.append(taken)
                 else:
                     outcomes[id(change)] = taken
             except HrctlError as error:
                 outcomes[id(change)] = _failed(change, error)
                 self._versions.pop(change.address, None)
-        together = []
+        while refused := self._refused(accepted):
+            outcomes |= refused
+            accepted = [one for one in accepted if id(one.change) not in refused]
+        return outcomes | self._commit(accepted)
+
+    def _refused(self, accepted: Sequence[Accepted]) -> dict[int, Outcome]:
+        """Those that cannot listen where they want to.
+
+        They stay where they are, where others of these then may not come.
+        """
+        place = self._mesh.place
+        default, routes = str(place.given["listen"]), self._bodies.of("Route")
+        listeners = Listeners(routes, default, place.listens(), local=place.embedded)
+        for one in accepted:
+            listeners.leave(one.change.previous_address or one.change.address)
+        found: dict[int, Outcome] = {}
         for one in accepted:
             try:
                 listeners.add(one.change.address, one.body)
-                together.append(one)
             except HrctlError as error:
-                outcomes[id(one.change)] = _failed(one.change, error)
-        return outcomes | self._commit(together)
+                found[id(one.change)] = _failed(one.change, error)
+        return found
 
     def _accept(self, change: Change) -> Accepted | Outcome:
         source = change.previous_address or change.address

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.mesh.following import Given
-from hrctl.drivers.mesh.journal import locked
 from hrctl.drivers.supervisor.folders import Folders
 
 
@@ -62,9 +63,22 @@ class MeshPlace(ABC):
             HrctlError: HR083, where that cannot be.
         """
 
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Alone among threads and processes, or not; `make` comes first."""
-        return locked(self.home / self.lock_file, wait=wait)
+    @contextmanager
+    def lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Alone among threads and processes; whether it is, where it does not wait for that.
+
+        `make` comes first.
+        """
+        descriptor = os.open(self.home / self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
 
     def cannot_write(self, error: OSError) -> HrctlError:
         """HR083, for a file of ours that cannot be written."""

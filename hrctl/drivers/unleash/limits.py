@@ -8,8 +8,6 @@ from hrctl.diagnostics import Diagnostic, FieldError
 from hrctl.drivers.unleash.strategies import Strategy
 from hrctl.model.plan import Change
 
-_FEW = 10  # of which no Unleash allows less; nothing is asked then
-
 
 def require(
     wanted: list[Strategy], allowed: Callable[[], Mapping[str, int]], change: Change
@@ -20,8 +18,6 @@ def require(
         FieldError: HR252.
     """
     for what, count, name in _counts(wanted):
-        if count <= _FEW:
-            continue
         most = allowed().get(name)
         if most is not None and count > most:
             said = f"{change.address} uses {count} {what}, where this Unleash allows {most}"

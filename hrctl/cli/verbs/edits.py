@@ -137,9 +137,10 @@ def _foreseen(edited: Session, draft: Draft, wish: Wish) -> Plan:
     except HrctlError as error:
         from hrctl.cli.telling import report
 
-        # told while the files are there, so that the lines can be shown
-        report(edited.console, error.diagnostics)
-        draft.restore()
+        try:  # told while the files are there, so that the lines can be shown
+            report(edited.console, error.diagnostics)
+        finally:
+            draft.restore()
         if draft.paths:
             edited.console.note("Nothing was changed.")
         raise typer.Exit(error.exit_code) from error
@@ -216,9 +217,10 @@ def _write(edited: Session, draft: Draft, tolerated: frozenset[str]) -> bool:
     except InvalidTree as error:
         from hrctl.cli.telling import report
 
-        # told while the files are there, so that the lines can be shown
-        report(console, error.diagnostics, files=error.files)
-        draft.restore()
+        try:  # told while the files are there, so that the lines can be shown
+            report(console, error.diagnostics, files=error.files)
+        finally:
+            draft.restore()
         console.note("Nothing was changed.")
         return False
     except BaseException:  # Ctrl-C and a full disk, too

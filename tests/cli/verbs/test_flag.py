@@ -402,6 +402,29 @@ def test_an_edit_that_cannot_be_planned_is_taken_back(shell: Shell, commit: list
     assert shell.git("status", "--porcelain").split() == ["??", "flags.json"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["20", "--apply", "--yes"], ["--strategy", "BLUE_GREEN", "--live", "on", "--variant", "off"]],
+    ids=["by the plan", "by the tree"],
+)
+def test_a_refused_edit_is_taken_back_also_where_that_is_not_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Ctrl-C, or nobody who listens, as with `2>&1 | head`."""
+    begin(shell)
+    shell.write("flags.json", "{")
+    before, edited = shell.files(), []
+
+    def interrupted(*_: object, **__: object) -> None:
+        edited.append(shell.files() != before)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hrctl.cli.telling.report", interrupted)
+    assert shell.fails("flag", "rollout", "express", *words)
+    assert edited == [True]
+    assert shell.files() == before
+
+
 def test_ctrl_c_while_it_is_planned_takes_the_edit_back(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,7 +17,6 @@ from hrctl.drivers.envoy.place import BOOTSTRAP, Place
 from hrctl.drivers.envoy.saying import reason
 from hrctl.drivers.envoy.snapshot import LDS, resources_of, response
 from hrctl.drivers.mesh import embedded
-from hrctl.drivers.mesh.names import split_address
 
 OLDEST: Final = (1, 28)  # the first whose subscriptions and answers are as they are used here
 FLAGS: Final = (
@@ -74,32 +71,11 @@ def leave_taken(place: Place) -> None:
     Raises:
         OSError: where the files cannot be read or written.
     """
-    from hrctl.drivers.supervisor.daemon import end_left_behind
-
-    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
-    with place.folders.lock():
-        if embedded.runs(place.folders):  # then it is on its way back, with what it had
-            return
-        end_left_behind(place.folders)  # one that outlived its supervisord is not another program
-    with place.lock():
-        held = resources_of((place.settings.folder / LDS).read_bytes())
-        left = [one for one in held if not _is_taken(str(one.get("name")))]
-        if len(left) < len(held):
-            place.put({LDS: response(left)})
-
-
-def _is_taken(listen: str) -> bool:
-    host, port = split_address(listen)
-    six = ":" in host
-    with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if six:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:  # any other is left to Envoy
-            return error.errno == errno.EADDRINUSE
-    return False
+    taken = embedded.taken(place, place.listens())
+    if taken:
+        with place.lock():
+            held = resources_of((place.settings.folder / LDS).read_bytes())
+            place.put({LDS: response(one for one in held if one.get("name") not in taken)})
 
 
 def wait_for_requests(admin: Admin) -> None:

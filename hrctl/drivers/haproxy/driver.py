@@ -41,8 +41,12 @@ class HaproxyDriver(MeshDriver["Altered"]):
     def start(self) -> None:
         """Start the embedded HAProxy where it does not run, and wait until it works."""
         from hrctl.drivers.haproxy.process import start
+        from hrctl.drivers.mesh import embedded
 
         self.place.make()
+        # with such a listener it would not start; so all routes are drift, and who has it is told
+        if embedded.taken(self.place, self.place.listens()):
+            self.place.empty()
         start(self.place, self.runtime, self.context.instance)
 
     def require_known(self) -> None:

@@ -113,6 +113,19 @@ class Place(MeshPlace):
         except OSError as error:
             raise self.cannot_write(error) from error
 
+    def empty(self) -> None:
+        """Put a configuration without routes in place of what was applied, which stays noted.
+
+        Raises:
+            HrctlError: HR083, where that cannot be.
+        """
+        try:
+            with self.lock():
+                self.put(configuration({}, self.settings).files)
+                self._note({**self.applied(), "listens": []})
+        except OSError as error:
+            raise self.cannot_write(error) from error
+
     # -- files -----------------------------------------------------------------------------------
 
     def present(self) -> Files:

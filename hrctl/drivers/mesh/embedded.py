@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.mesh.listeners import is_taken
 from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import LAUNCHER, Folders, write_private
 
@@ -92,6 +93,21 @@ def start(
             f"the embedded {place.proxy} does not start" + (f": {reason}" if reason else ""),
             hint=f"see {place.log}",
         )
+
+
+def taken(place: MeshPlace, listens: Iterable[str]) -> set[str]:
+    """Which of these another program has, where the proxy is about to be started.
+
+    What outlived its supervisord is no other program: it is ended.
+    """
+    assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
+    from hrctl.drivers.supervisor.daemon import end_left_behind
+
+    with place.folders.lock():
+        if runs(place.folders):  # then it is on its way back, with what it had
+            return set()
+        end_left_behind(place.folders)
+    return set(filter(is_taken, listens))
 
 
 def _add(

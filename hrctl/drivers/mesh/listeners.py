@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Collection, Mapping
 
 from hrctl.diagnostics import HrctlError
@@ -70,6 +72,21 @@ class Listeners:
 
 def _port(listen: str) -> int:
     return split_address(listen)[1]
+
+
+def is_taken(listen: str) -> bool:
+    """Whether some program listens at ``host:port``, or at all addresses of that port."""
+    host, port = split_address(listen)
+    six = ":" in host
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if six:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:  # what else is wrong the proxy itself says
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def require_apart(listen: str, address: Address, spec: Spec, other: Address, theirs: Spec) -> None:

@@ -105,6 +105,22 @@ class Faults:
         assert str(mesh.port) in found.error.summary
         assert f"process {os.getpid()}" in found.error.summary
 
+    def test_a_port_that_was_taken_while_the_proxy_was_down(self, mesh: Mesh) -> None:
+        """Envoy would only log that it cannot have what its files say, HAProxy would not start."""
+        mesh.route(destinations=[mesh.to("v1")])
+        assert mesh.driver.down()
+        body, other = body_of(mesh, "v1"), f"127.0.0.1:{free_ports()}"
+        with socket.create_server(("127.0.0.1", mesh.port)):
+            found = mesh.apply({WEB: body})[WEB]
+            assert (found.result, code(found)) == (Result.FAILED, "HR088")
+            assert found.error is not None
+            assert f"process {os.getpid()}" in found.error.summary
+            assert WEB in mesh.driver.altered()  # so that no plan takes it for well
+            mesh.put({WEB: body_of(mesh, "v1", listen=other)})
+        mesh.put({WEB: body})
+        assert mesh.get("/").body == "v1"
+        assert mesh.driver.altered() == {}
+
     def test_http_and_tcp_do_not_share_a_listener(self, mesh: Mesh) -> None:
         mesh.route(destinations=[mesh.to("v1")])
         found = mesh.apply({"acme:Route/tcp": body_of(mesh, "v2", type="TCP")})["acme:Route/tcp"]

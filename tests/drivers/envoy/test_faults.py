@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -180,24 +178,6 @@ def test_a_listener_comes_back_after_envoy_was_started_anew(mesh: Mesh) -> None:
     assert mesh.driver.down()
     mesh.route(destinations=[mesh.to("v2")])
     assert mesh.get("/").body == "v2"
-
-
-def test_a_port_that_was_taken_while_envoy_was_down(mesh: Mesh) -> None:
-    """What Envoy has in its files it would only try, and log."""
-    mesh.route(destinations=[mesh.to("v1")])
-    assert mesh.driver.down()
-    body = route_body(listen=mesh.listen, destinations=[mesh.to("v1")])
-    with socket.create_server(("127.0.0.1", mesh.port)):
-        outcome = mesh.apply({WEB: body})[WEB]
-        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR088")
-        assert outcome.error is not None
-        assert f"process {os.getpid()}" in outcome.error.summary
-        assert mesh.driver.altered()  # no plan takes it for live as it is wanted
-        other = f"127.0.0.1:{free_ports()}"
-        mesh.put({WEB: {**body, "spec": {**body["spec"], "listen": other}}})
-    mesh.put({WEB: body})
-    assert mesh.get("/").body == "v1"
-    assert mesh.driver.altered() == {}
 
 
 # -- an Envoy that is there ------------------------------------------------------------------------

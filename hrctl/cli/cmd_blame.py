@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from hrctl.cli.app import console_of
+from hrctl.cli.cmd_explain import address_of
 from hrctl.cli.cmd_history import Field, Resource, short_time
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
@@ -53,8 +54,8 @@ def blame(ctx: typer.Context, address: Resource, field: Field = None) -> int:
     from hrctl.source.log import LogReader
 
     console = console_of(ctx)
-    wanted = Address.parse(address)
     with Session(console) as session:
+        wanted = address_of(session, address)
         reader = LogReader(session.project.root, "HEAD", session.project.manifests)
         from hrctl.cli.tracing import open_past
 

@@ -13,13 +13,15 @@ from hrctl.cli.app import console_of
 from hrctl.cli.complete import complete_address
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
-from hrctl.diagnostics import HrctlError
+from hrctl.diagnostics import Diagnostic, HrctlError, Related
 from hrctl.model.address import Address
 
 if TYPE_CHECKING:
+    from hrctl.cli.session import Session
     from hrctl.model.assemble import ExplainedValue
     from hrctl.model.tree import Tree
 
+_SHOWN = 12
 _CODE = re.compile(r"HR\d{3}", re.IGNORECASE)
 
 
@@ -51,14 +53,15 @@ def explain(
     if _CODE.fullmatch(what):
         _explain_code(console, what.upper())
     else:
-        _explain_address(console, Address.parse(what), field)
+        _explain_address(console, what, field)
     return Exit.DONE
 
 
-def _explain_address(console: Console, address: Address, field: str | None) -> None:
+def _explain_address(console: Console, what: str, field: str | None) -> None:
     from hrctl.cli.session import Session
 
     with Session(console) as session:
+        address = address_of(session, what)
         tree = session.tree()
         require_declared(tree, address)
         values = [
@@ -71,6 +74,31 @@ def _explain_address(console: Console, address: Address, field: str | None) -> N
         else:
             body = tree.resource(address).body
             console.data("\n".join(_value_lines(console, address, values, body)))
+
+
+def address_of(session: Session, text: str) -> Address:
+    """The address that was typed. The end of one is not enough here, but names those it may be.
+
+    Raises:
+        HrctlError: HR140.
+    """
+    try:
+        return Address.parse(text)
+    except HrctlError:
+        path, _, local = text.rpartition(":")
+        kind, _, name = local.rpartition("/")
+        ending = f"/{path}" if path else ""
+        near = [
+            one
+            for one in session.tree().rows
+            if one.name == name and kind in {"", one.kind} and f"/{one.registry}".endswith(ending)
+        ]
+        if not near:
+            raise
+    hint = f"did you mean {near[0]}?" if len(near) == 1 else "say all of one of these"
+    related = tuple(map(Related, near[:_SHOWN])) if len(near) > 1 else ()
+    found = Diagnostic("HR140", f"'{text}' is not an address", related=related, hint=hint)
+    raise HrctlError(found)
 
 
 def require_declared(tree: Tree, address: Address) -> None:
@@ -121,7 +149,8 @@ def _value_lines(
             yield f"{start}{text}  {brush(origin, 'dim')}"
         else:
             yield f"{start}{elide(text, room)}"
-            yield f"{'':{columns(start)}}{brush(origin, 'dim')}"
+            indent = max(2, min(columns(start), console.width - columns(origin)))
+            yield f"{'':{indent}}{brush(origin, 'dim')}"
 
 
 def _value_json(one: ExplainedValue) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hrctl.cli.app import console_of
+from hrctl.cli.cmd_explain import address_of
 from hrctl.cli.complete import complete_address
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
@@ -54,7 +55,7 @@ def history(
     """
     console = console_of(ctx)
     with Session(console) as session:
-        return show_history(session, Address.parse(address), field, revision, limit)
+        return show_history(session, address_of(session, address), field, revision, limit)
 
 
 def show_history(

@@ -183,4 +183,10 @@ FLAG = group(
         "stale": stale,
         "delete": remover(kind(KIND), "delete"),
     },
+    (
+        "create express --in shop --owner shop --expires 2027-06-30",
+        "rollout prod:express 25 --users users.txt --commit --apply",
+        "evaluate prod:express --user user-42 --explain",
+        "stale --code src",
+    ),
 )

@@ -32,8 +32,13 @@ _COLUMNS = {
 _COUNTED = ("type", "provider", "status", "live", "driver")
 
 
-def group(name: str, more: Mapping[str, Function] | None = None) -> Group:
-    """The command group of a kind, with verbs of its own beside (or instead of) those of all."""
+def group(
+    name: str, more: Mapping[str, Function] | None = None, examples: Sequence[str] = ()
+) -> Group:
+    """The command group of a kind, with verbs of its own beside (or instead of) those of all.
+
+    Its help shows these examples, each without the name of the group.
+    """
     one = kind(name)
     verbs: dict[str, Function] = {
         "list": _list(one),
@@ -45,13 +50,9 @@ def group(name: str, more: Mapping[str, Function] | None = None) -> Group:
         "export": transfer.exporter(one),
         **(more or {}),
     }
-    text = (
-        f"The {one.plural} of this project: what is declared, and what is live.\n\n"
-        "Examples:\n"
-        f"  hrctl {one.group} list --live\n"
-        f"  hrctl {one.group} show NAME\n"
-        f"  hrctl {one.group} stats -o json\n"
-    )
+    shown = ("list --live", *(examples or ("show NAME", "stats -o json")))
+    text = f"The {one.plural} of this project: what is declared, and what is live.\n\nExamples:\n"
+    text += "".join(f"  hrctl {one.group} {each}\n" for each in shown)
     return Group(text, verbs)
 
 

@@ -113,7 +113,7 @@ def _proxy(session: Session, tree: Tree, route: str | None, nodes: Iterable[str]
 def _tell(ctx: typer.Context, found: Balance, key: str | None) -> None:
     console = console_of(ctx)
     if not found.shares:
-        console.note("No node that takes requests fits.")
+        console.note("No node that takes requests fits: see `hrctl grid list`.")
         return
     if found.chosen is not None:
         console.data(f"{key} -> {found.chosen}")
@@ -172,7 +172,14 @@ GRID = group(
             kind(KIND), "Tell how the nodes are, as hosts of the routes that choose them."
         ),
         "metrics": measure.metrics_of(
-            kind(KIND), "Count each node's connections and requests, since the proxy started."
+            kind(KIND),
+            "Count open connections, requests under way (ACTIVE) and all requests at each address.",
         ),
     },
+    (
+        "add edge-3 --in prod --set type=WORKER --set address=10.0.7.3:7000",
+        "balance --in prod --key user-42",
+        "drain prod:edge-1 --commit --apply",
+        "health",
+    ),
 )

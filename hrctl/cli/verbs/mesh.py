@@ -332,9 +332,15 @@ MESH = group(
         ),
         "metrics": measure.metrics_of(
             kind(KIND),
-            "Count requests, successes, failures, and how long answers take, since it started.",
+            "Count requests, successes and failures, and tell how long answers took.",
         ),
         "simulate": simulate,
         "traces": traces,
     },
+    (
+        "add-route shop --in prod --host shop.example --to web",
+        "simulate --in prod --host shop.example --path /cart --times 1000",
+        "traffic-split prod:shop v1=50 v2=50 --commit --apply",
+        "health",
+    ),
 )

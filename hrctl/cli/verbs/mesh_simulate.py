@@ -78,7 +78,7 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
     else:
         several = len({driver for _, driver in groups}) > 1
         for one in told:
-            for line in _lines(one, driver=several):
+            for line in _lines(one, console.width, driver=several):
                 console.data(line)
     return Exit.DONE if any(one["route"] for one in told) else Exit.ERROR
 
@@ -133,7 +133,7 @@ def _named(destination: Mapping[str, Any]) -> str:
     return f"{subset} ({where})" if subset else where
 
 
-def _lines(one: Mapping[str, Any], *, driver: bool) -> list[str]:
+def _lines(one: Mapping[str, Any], width: int, *, driver: bool) -> list[str]:
     lines = [f"{one['listen']}" + (f" of {one['driver']}" if driver else "")]
     if one["route"] is None:
         lines.append("  nobody answers (404)")
@@ -143,8 +143,8 @@ def _lines(one: Mapping[str, Any], *, driver: bool) -> list[str]:
         for part in one["destinations"]:
             count = f"{part['times']:>8} times" if one["times"] > 1 else ""
             lines.append(f"    {part['share'] * 100:6.2f} %{count}  {part['destination']}")
-    lines += [
-        f"  {'not' if miss['judged'] else 'or'} {miss['route']}: {miss['why']}"
-        for miss in one["others"]
-    ]
+    for miss in one["others"]:
+        head = f"  {'not' if miss['judged'] else 'or'} {miss['route']}:"
+        whole = f"{head} {miss['why']}"
+        lines += [whole] if len(whole) <= width else [head, f"      {miss['why']}"]
     return lines

@@ -97,7 +97,7 @@ def find(tree: Tree, kind: str, text: str, within: str = "") -> Address:
             text, f"{len(found)} {kind}s", found, f"say more of the registry: {_longer(found)}"
         )
     known = [short(one) for one in named]
-    hint = f"there is {_some(known)}" if known else _near(tree, kind, name)
+    hint = f"there is {_some(known)}" if known else _near(tree, kind, registry, name)
     raise HrctlError.of("HR141", f"no {kind} '{text}' is declared", hint=hint)
 
 
@@ -143,12 +143,17 @@ def _longer(found: Sequence[Address]) -> str:
     return f"{found[0].registry}:{found[0].name}"
 
 
-def _near(tree: Tree, kind: str, name: str) -> str:
+def _near(tree: Tree, kind: str, registry: str, name: str) -> str:
     from difflib import get_close_matches
 
-    names = {address.name for address in tree.rows if address.kind == kind}
-    near = get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else "the verb `list` shows what is"
+    known = [address for address in tree.rows if address.kind == kind]
+    near = get_close_matches(name, {address.name for address in known}, n=1)
+    if not near:
+        group = next(group for group, one in GROUPS.items() if one == kind)
+        return f"`hrctl {group} list` shows what is"
+    ending = f"/{registry}"
+    kept = any(one.name == near[0] and f"/{one.registry}".endswith(ending) for one in known)
+    return f"did you mean {f'{registry}:' if registry and kept else ''}{near[0]}?"
 
 
 def of_kind(tree: Tree, kind: str, registry: str | None) -> list[Address]:

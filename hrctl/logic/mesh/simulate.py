@@ -8,11 +8,13 @@ cookie rules of a split come before its shares.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, shares
+from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, hosts, shares
+
+_PORT: Final = re.compile(r":\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A match that was looked at before the one that won, or without any that did.
+    """A match that was looked at before the one that won, or without any that did; or fits, too.
 
     It is not `judged` where only the proxy knows whether it fits.
     """
@@ -60,23 +62,46 @@ def simulate(routes: Mapping[str, Spec], request: Request) -> Verdict:
     name = _group(groups, request.host)
     asked = groups[name] if name is not None else {}
     misses = [
-        Miss(address, 0, f"its hosts are {', '.join(spec.get('hosts') or ['*'])}")
+        Miss(address, 0, _not_asked(spec, name, request.host))
         for address, spec in sorted(http.items())
         if address not in asked
     ]
-    for entry in entries(asked):
+    order = entries(asked)
+    for place, entry in enumerate(order):
         why = _why_not(entry, asked[entry.address], request)
         if why is None:
             parts, rule = _destinations(asked[entry.address], request)
+            misses += _later(entry.address, order[place + 1 :], asked, request)
             return Verdict(entry.address, entry.number, parts, rule, tuple(misses))
         misses.append(Miss(entry.address, entry.number, why, not why.startswith(_UNSURE)))
     return Verdict(None, misses=tuple(misses))
 
 
-def _group(hosts: Iterable[str], asked: str) -> str | None:
+def _later(
+    winner: str, rest: Iterable[Entry], specs: Mapping[str, Spec], request: Request
+) -> Iterator[Miss]:
+    """Other routes that fit as well, each once."""
+    told = {winner}
+    for entry in rest:
+        address = entry.address
+        if address not in told and _why_not(entry, specs[address], request) is None:
+            told.add(address)
+            yield Miss(address, entry.number, "it fits too, and comes later")
+
+
+def _not_asked(spec: Spec, group: str | None, asked: str) -> str:
+    """Why the host name leads elsewhere."""
+    why = f"its hosts are {', '.join(spec.get('hosts') or ['*'])}"
+    asked = _PORT.sub("", asked.lower())
+    if group is not None and any(one == "*" or _fits(one, asked) for one in hosts(spec)):
+        why += f", and routes for {group} come first"
+    return why
+
+
+def _group(names: Iterable[str], asked: str) -> str | None:
     """The host name, of those that are declared, whose routes are looked at."""
-    known = set(hosts)
-    asked = re.sub(r":\d+$", "", asked.lower())
+    known = set(names)
+    asked = _PORT.sub("", asked.lower())
     if asked in known and asked != "*":
         return asked
     fitting = [name for name in known if len(name) > 1 and _fits(name, asked)]

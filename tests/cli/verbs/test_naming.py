@@ -55,10 +55,26 @@ def test_an_ambiguous_name_lists_what_it_may_be(shell: Shell) -> None:
 def test_an_unknown_name_gets_a_hint(shell: Shell) -> None:
     assert shell.fails("service", "show", "wroker") == 1
     assert "HR141 no Service 'wroker' is declared\n   = did you mean worker?" in shell.err
+    assert shell.fails("service", "show", "shop/dev:wroker") == 1
+    assert "= did you mean shop/dev:worker?" in shell.err
+    assert shell.fails("service", "show", "something-else") == 1
+    assert "= `hrctl service list` shows what is" in shell.err
     assert shell.fails("service", "show", "prod:worker") == 1
     assert "there is acme/shop/dev:worker" in shell.err
     assert shell.fails("service", "list", "--in", "nowhere") == 1
     assert "HR141 no registry 'nowhere'" in shell.err
+
+
+@pytest.mark.parametrize("command", ["explain", "history", "blame"])
+def test_what_is_no_address_may_name_one(shell: Shell, command: str) -> None:
+    for name in ("worker", "dev:worker", "Service/worker"):
+        assert shell.fails(command, name) == 1
+        assert f"HR140 '{name}' is not an address\n" in shell.err
+        assert "= did you mean acme/shop/dev:Service/worker?" in shell.err
+    assert shell.fails(command, "api") == 1
+    assert "= acme/shop/prod:Service/api\n" in shell.err
+    assert shell.fails(command, "Route/worker") == 1
+    assert "the form is <registry path>:<Kind>/<name>" in shell.err
 
 
 def test_names_with_in_are_looked_for_there(shell: Shell) -> None:

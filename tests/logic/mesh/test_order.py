@@ -42,6 +42,27 @@ def test_the_special_one_comes_first(
         assert simulate(routes, request).route == names[1]
 
 
+def test_what_fits_but_does_not_answer_is_told() -> None:
+    base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}
+    own = {**base, "hosts": ["api.example"]}
+    routes = {
+        "any": base,
+        "suffix": {**base, "hosts": ["*.example"]},
+        "other": {**base, "hosts": ["shop.example"]},
+        "whole": own,
+        "special": {**own, "match": [{"path": {"prefix": "/v1"}}, {"path": {"exact": "/v1"}}]},
+        "put": {**own, "match": [{"method": "PUT"}]},
+    }
+    verdict = simulate(routes, Request(host="api.example:80", path="/v1"))
+    assert verdict.route == "special"
+    assert {miss.route: miss.why for miss in verdict.misses} == {
+        "any": "its hosts are *, and routes for api.example come first",
+        "suffix": "its hosts are *.example, and routes for api.example come first",
+        "other": "its hosts are shop.example",
+        "whole": "it fits too, and comes later",
+    }
+
+
 @pytest.mark.parametrize("regex", [r"/\pL+", "/(?i)ab", "/[[:alpha:]]+", "/a{,3}"])
 def test_what_only_the_proxy_can_judge_is_told(regex: str) -> None:
     base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}

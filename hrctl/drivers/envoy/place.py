@@ -14,6 +14,7 @@ external: <configDir>/                the same but for supervisord's files; Envo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,8 +34,10 @@ from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json
 
 BOOTSTRAP: Final = "bootstrap.json"
+_NODE: Final = "hrctl"
 _DIGESTS: Final = "files.json"
 _EVENTS: Final = "/dev/stdout"  # of circuits: supervisord adds them to the log, and keeps it short
+_OURS: Final = re.compile(rf"{LDS}|{CDS}|{RTDS}|rds/[^/]+/routes\.json|eds/[^/]+/endpoints\.json")
 _FOLLOWED: Final = "settings"  # among the digests: both are of one moment
 _MADE: Final = "made"
 _WEIGHTS: Final = "rtds_layer"
@@ -86,11 +89,12 @@ class Place(MeshPlace):
         """Create what is missing: folders, empty lists, and the bootstrap.
 
         Raises:
-            HrctlError: HR083, where that cannot be.
+            HrctlError: HR083, where that cannot be; HR089, where the folder is somebody else's.
         """
         try:
             if self.folders is not None:
                 self.folders.make()
+            self._require_ours()
             self.settings.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             bootstrap = json.dumps(self.bootstrap(), indent=2)
             atomic.write({self.home / BOOTSTRAP: bootstrap.encode()})
@@ -106,6 +110,22 @@ class Place(MeshPlace):
                     self.note({**noted, RTDS: digest(first[RTDS])}, self.followed())
         except OSError as error:
             raise self.cannot_write(error) from error
+
+    def _require_ours(self) -> None:
+        """Leave the bootstrap of somebody else's Envoy alone.
+
+        Raises:
+            HrctlError: HR089.
+        """
+        path = self.home / BOOTSTRAP
+        if self.embedded or not path.exists():
+            return
+        try:
+            ours = json.loads(path.read_bytes())["node"]["id"] == _NODE
+        except (ValueError, LookupError, TypeError):
+            ours = False
+        if not ours:
+            raise self.not_ours(path, "name another folder in `configDir`")
 
     def with_weights(self) -> Place:
         """The same for an Envoy that is started now, with the bootstrap that `make` wrote."""
@@ -132,7 +152,7 @@ class Place(MeshPlace):
             layers.append({"name": weights.LAYER, _WEIGHTS: layer})
         return {
             **({"cluster_manager": events} if self.embedded else {}),
-            "node": {"id": "hrctl", "cluster": "hrctl"},
+            "node": {"id": _NODE, "cluster": _NODE},
             "admin": {"address": address},
             "dynamic_resources": {
                 "lds_config": self.settings.source(LDS),
@@ -145,12 +165,14 @@ class Place(MeshPlace):
     # -- files -----------------------------------------------------------------------------------
 
     def present(self) -> Files:
-        """Every file that is there."""
+        """Every file that is there, but for those that we would never write."""
         top = self.settings.folder
         found = {}
         for path in sorted(top.glob("*ds/**/*.json")):
-            with suppress(FileNotFoundError):
-                found[str(path.relative_to(top))] = path.read_bytes()
+            name = str(path.relative_to(top))
+            if _OURS.fullmatch(name):
+                with suppress(FileNotFoundError):
+                    found[name] = path.read_bytes()
         return found
 
     def put(self, files: Mapping[str, bytes | None]) -> None:

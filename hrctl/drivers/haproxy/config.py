@@ -47,4 +47,6 @@ class HaproxyConfig(Spec):
                 raise ValueError("mode external needs config and socket")
             if (self.master is None) == (self.reload is None):
                 raise ValueError("mode external needs either master or reload")
+            if self.config in self.check_with:
+                raise ValueError("checkWith has the other files, not config itself")
         return self

@@ -22,7 +22,7 @@ from hrctl.logic.grid.selection import Nodes
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
 
-_HEAD: Final = "# Written by hrctl, with each apply anew: what is changed here by hand is drift."
+HEAD: Final = "# Written by hrctl, with each apply anew: what is changed here by hand is drift."
 
 Files = dict[str, bytes]
 
@@ -60,7 +60,7 @@ class Configuration:
     @cached_property
     def text(self) -> str:
         """The file."""
-        parts = [[_HEAD], *self._global(), defaults()]
+        parts = [[HEAD], *self._global(), defaults()]
         if any_named(self.backends):
             parts.append([f"resolvers {RESOLVERS}", "    parse-resolv-conf"])
         parts += [list(one) for one in self.frontends]

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from hrctl.drivers.api import Context
+from hrctl.drivers.haproxy.backends import defaults
 from hrctl.drivers.haproxy.configuration import (
+    HEAD,
     Configuration,
     Files,
     Settings,
@@ -33,6 +35,7 @@ from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.values import Json, canonical
 
+_BEGINNING: Final = 65_536  # bytes, of which our own words are among the first
 _APPLIED: Final = "applied.json"
 
 
@@ -99,13 +102,14 @@ class Place(MeshPlace):
         """Create what is missing: folders, and a configuration without routes.
 
         Raises:
-            HrctlError: HR083, where that cannot be.
+            HrctlError: HR083, where that cannot be; HR089, where `config` is somebody else's.
         """
         try:
             if self.folders is not None:
                 self.folders.make()
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.lock():
+                self._require_ours()
                 if not self.settings.config.exists():
                     empty = configuration({}, self.settings)
                     self.put(empty.files)
@@ -125,6 +129,20 @@ class Place(MeshPlace):
                 self._note({**self.applied(), "listens": []})
         except OSError as error:
             raise self.cannot_write(error) from error
+
+    def _require_ours(self) -> None:
+        """Leave the configuration of somebody else alone; what was edited by hand has our defaults.
+
+        Raises:
+            HrctlError: HR089.
+        """
+        path = self.settings.config
+        if self.embedded or not path.exists():
+            return
+        with path.open("rb") as file:
+            text = file.read(_BEGINNING).decode("utf-8", "replace")
+        if text.strip() and HEAD not in text and f"\n{defaults()[0]}\n" not in text:
+            raise self.not_ours(path, "name another file in `config`, which HAProxy loads as well")
 
     # -- files -----------------------------------------------------------------------------------
 

@@ -200,7 +200,7 @@ def _ask_for_reload(place: Place) -> int:
 
 def _ask_master(socket: str) -> int:
     """The master listens anew after each reload, a moment later than the worker."""
-    master, deadline = Runtime(socket), time.monotonic() + _ABSENT
+    master, deadline = Runtime(socket, "master"), time.monotonic() + _ABSENT
     while True:
         try:
             earlier, _ = _reloads(master)
@@ -239,7 +239,7 @@ def _has_failed(place: Place, earlier: int) -> bool:
     if place.master is None:
         return False
     try:
-        reloads, failed = _reloads(Runtime(place.master))
+        reloads, failed = _reloads(Runtime(place.master, "master"))
     except HrctlError:  # it is starting itself anew
         return False
     return reloads > earlier and failed > 0

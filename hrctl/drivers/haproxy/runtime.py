@@ -13,6 +13,7 @@ from hrctl.drivers.haproxy.configuration import State
 
 _TIMEOUT: Final = 5.0
 _LINE: Final = 8000  # of the 16 kB that HAProxy reads at once
+_SOCKETS: Final = {"socket": "stats socket", "master": "master process's socket (-S)"}
 _DONE: Final = {"New server registered.", "Server deleted."}
 _FORCED: Final = 0x01 | 0x08  # maintenance and drain, by hand at the socket
 MAINTENANCE: Final = 0x01
@@ -25,10 +26,14 @@ class RefusedError(Exception):
 
 
 class Runtime:
-    """Asks one HAProxy. `place` is the path of a socket, or ``host:port``."""
+    """Asks one HAProxy. `place` is the path of a socket, or ``host:port``.
 
-    def __init__(self, place: str) -> None:
+    `field` is what names it in the instance's block.
+    """
+
+    def __init__(self, place: str, field: str = "socket") -> None:
         self.place = place
+        self._field = field
 
     def ask(self, line: str) -> str:
         """The answer to a line; one that only does something answers with nothing.
@@ -48,7 +53,8 @@ class Runtime:
             raise HrctlError.of(
                 "HR080",
                 f"HAProxy's socket at {self.place} cannot be reached: {why}",
-                hint="see whether that HAProxy runs, and that `socket` names its stats socket",
+                hint=f"see whether that HAProxy runs, and that `{self._field}` names its"
+                f" {_SOCKETS[self._field]}",
             ) from error
         return found.decode("utf-8", "replace").strip()
 

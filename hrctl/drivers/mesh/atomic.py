@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,7 +27,10 @@ def write(files: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path, draft in drafts.items():
             draft.replace(path)
-    except OSError:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
+    except OSError as error:
+        for path, draft in drafts.items():
+            if error.filename == str(draft):  # people know the file by its own name
+                error.filename = str(path)
+            with suppress(OSError):  # the first error is the one to tell
+                draft.unlink(missing_ok=True)
         raise

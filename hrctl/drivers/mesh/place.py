@@ -80,12 +80,23 @@ class MeshPlace(ABC):
         finally:
             os.close(descriptor)
 
+    def not_ours(self, path: Path, way: str) -> HrctlError:
+        """HR089, for a file that is to be written and that somebody else wrote."""
+        return HrctlError.of(
+            "HR089",
+            f"{path} is there, and hrctl did not write it",
+            hint=f"move it away, or {way}; it is as before",
+        )
+
     def cannot_write(self, error: OSError) -> HrctlError:
         """HR083, for a file of ours that cannot be written."""
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and error.filename:
+            way = f"make the folder {Path(error.filename).parent}"
+        else:
+            way = "make room, or make the folder one that can be written to"
         return HrctlError.of(
             "HR083",
             f"cannot write {error.filename or f'the configuration of {self.proxy}'}:"
             f" {error.strerror}",
-            hint="make room, or make the folder one that can be written to;"
-            f" {self.proxy} goes on as before",
+            hint=f"{way}; {self.proxy} goes on as before",
         )

@@ -217,3 +217,22 @@ def test_what_is_no_envoy_is_not_taken_for_one(tmp_path: Path, mesh: Mesh) -> No
         external(tmp_path, backend.address).__enter__()
     place = external(tmp_path, "127.0.0.1:1").place
     assert place.present() == {LDS: response([]), CDS: response([])}
+
+
+def test_files_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
+    driver = external(tmp_path, "127.0.0.1:1")
+    theirs = tmp_path / "edge/xds/cds/theirs.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("{}", "utf-8")
+    bootstrap = tmp_path / "edge/bootstrap.json"
+    for text in ('{"node": {"id": "theirs"}}', "[]", "admin: {}"):
+        bootstrap.write_text(text, "utf-8")
+        with pytest.raises(HrctlError, match=r"HR089.*bootstrap\.json is there"):
+            driver.__enter__()
+        assert bootstrap.read_text("utf-8") == text
+    bootstrap.unlink()
+    for _ in range(2):  # with our own bootstrap, too
+        with pytest.raises(HrctlError, match="HR080"):
+            driver.__enter__()
+    assert theirs.exists()
+    assert driver.place.present() == {LDS: response([]), CDS: response([])}

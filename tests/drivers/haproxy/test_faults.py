@@ -247,6 +247,41 @@ def test_a_reload_command_that_fails_is_told(tmp_path: Path, mesh: Mesh) -> None
         process.reload(place, mesh.driver.runtime)
 
 
+def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "edge/hrctl.cfg"
+    driver = external(tmp_path, master="master.sock")
+    with pytest.raises(HrctlError, match=rf"HR083 cannot write {file}:.*make the folder"):
+        driver.__enter__()
+    file.parent.mkdir()
+    text = "global\n    daemon\ndefaults\n    mode http\n"
+    file.write_text(text, "utf-8")
+    with pytest.raises(HrctlError, match=rf"HR089 {file} is there"):
+        driver.__enter__()
+    assert file.read_text("utf-8") == text
+    file.write_text("\n", "utf-8")  # made for us, such as by a package's script
+    for edit in ("", "# mine\n"):
+        with pytest.raises(HrctlError, match="HR080"):
+            driver.__enter__()
+        file.write_text(edit + "\n".join(file.read_text("utf-8").splitlines()[1:]), "utf-8")
+
+
+def test_the_file_itself_is_none_of_the_others() -> None:
+    made = {"mode": "external", "config": "a.cfg", "socket": "a.sock", "master": "m.sock"}
+    HaproxyDriver.config_model().model_validate({**made, "checkWith": ["b.cfg"]})
+    with pytest.raises(ValueError, match="not config itself"):
+        HaproxyDriver.config_model().model_validate({**made, "checkWith": ["b.cfg", "a.cfg"]})
+
+
+def test_a_master_that_is_not_there_is_told_by_its_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_ABSENT", 0.1)
+    driver = external(tmp_path, master="master.sock")
+    with pytest.raises(HrctlError) as found:
+        process.reload(driver.place, driver.runtime)
+    assert "`master` names its master process" in str(found.value.diagnostics[0].hint)
+
+
 @pytest.fixture
 def says(tmp_path: Path) -> Iterator[list[str]]:
     """Something at the socket that says what a test puts into the list."""

@@ -57,8 +57,7 @@ def start(place: Place, admin: Admin, instance: str) -> None:
     Raises:
         HrctlError: HR080, where it does not start; HR082, where it is not installed.
     """
-    flags = " ".join((*FLAGS, *_EVENTS_AT_ONCE))
-    command = f'"{binary()}" -c {BOOTSTRAP} {flags}'
+    command = (binary(), "-c", BOOTSTRAP, *FLAGS, *_EVENTS_AT_ONCE)
     embedded.start(place, admin, instance, command, lambda: _last_words(place.log))
 
 

@@ -76,7 +76,7 @@ def _replace(folders: Folders, program: str | None) -> None:
 
 def _program(place: Place) -> str:
     words = [sys.executable, "-P", "-m", "hrctl.drivers.envoy.receiver", place.settings.traces]
-    command = " ".join(f'"{word}"' for word in [*words, place.forward] if word)
+    command = [word for word in (*words, place.forward) if word]
     return embedded.section(place, _GROUP, command, last=5, kept="1MB")
 
 

@@ -92,7 +92,8 @@ def start(place: Place, runtime: Runtime, instance: str) -> None:
         HrctlError: HR080, where it does not start; HR082, where it is not installed.
     """
     before = _size(place.log)
-    command = f'"{binary()}" -W -S "{place.master},mode,600" -f "{place.settings.config}"'
+    master = f"{place.master},mode,600"
+    command = (binary(), "-W", "-S", master, "-f", str(place.settings.config))
     embedded.start(place, runtime, instance, command, lambda: _logged(place, before))
 
 

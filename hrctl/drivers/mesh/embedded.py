@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -67,7 +67,7 @@ def start(
     place: MeshPlace,
     interface: AdminInterface,
     instance: str,
-    command: str,
+    command: Sequence[str],
     why: Callable[[], str | None],
 ) -> None:
     """Start the proxy where it does not run, and wait until it is ready.
@@ -76,12 +76,12 @@ def start(
         place: of the instance, made.
         interface: of the proxy.
         instance: as it is called in hrctl.yaml.
-        command: that runs it, as supervisord is told.
+        command: that runs it, as words.
         why: gives the reason from its log, where it does not start.
 
     Raises:
         HrctlError: HR080, where it does not start, or supervisord; HR082, where that is not
-            installed.
+            installed; HR083, where supervisord cannot be told the path of the project.
     """
     assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
     program = section(place, place.program, command)
@@ -150,7 +150,9 @@ def _restart(client: Any, name: str) -> None:
             return
 
 
-def section(place: MeshPlace, name: str, command: str, *, last: int = 10, kept: str = "5MB") -> str:
+def section(
+    place: MeshPlace, name: str, command: Sequence[str], *, last: int = 10, kept: str = "5MB"
+) -> str:
     """What supervisord is told of a program that comes back when it ends.
 
     Its starts are written down: one that outlives its supervisord is ended before another starts.
@@ -161,24 +163,25 @@ def section(place: MeshPlace, name: str, command: str, *, last: int = 10, kept: 
         command: its words.
         last: seconds that it has to end, when it is stopped.
         kept: how much of the log is kept, twice.
-    """
 
-    def escaped(text: object) -> str:
-        return str(text).replace("%", "%%")
+    Raises:
+        HrctlError: HR083, where the path of the project cannot be written there.
+    """
+    from hrctl.drivers.supervisor import quoting
 
     assert place.folders is not None  # noqa: S101 - asked of embedded instances alone
     note = f"{place.folders.starts(name)}.0"
-    launched = f'"{sys.executable}" -I -S "{LAUNCHER}" --as "{note}" {command}'
+    launched = [sys.executable, "-I", "-S", LAUNCHER, "--as", note, *command]
     return f"""; Written by hrctl.
 [program:{name}]
-command={escaped(launched)}
-directory={escaped(place.home)}
+command={quoting.command(launched)}
+directory={quoting.directory(place.home)}
 autorestart=true
 startsecs=0
 startretries=1000
 stopwaitsecs={last}
 redirect_stderr=true
-stdout_logfile={escaped(place.home / "logs" / f"{name}.log")}
+stdout_logfile={quoting.log_file(place.home / "logs" / f"{name}.log")}
 stdout_logfile_maxbytes={kept}
 stdout_logfile_backups=1
 """

@@ -10,6 +10,7 @@ What happens to a Service on its way down:
     batch       one apply: compare versions, write files, reload once
     rollout     one Service: install, stop, remove, add, start, wait until it is healthy
     groupfile   body -> group file with hrctl's marker, and back
+    quoting     words and paths as supervisord's configuration has them
     launch      the script that becomes the service's process; the only reader of its secrets
     drift       what someone changed by hand, field by field
 """

@@ -8,13 +8,11 @@ back, though supervisord never tells what environment a process has.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
@@ -128,16 +126,18 @@ def program(marker: Marker, replica: int, folders: Folders) -> dict[str, str]:
     the wait grows to `restart.backoff`. A log file holds `logs.keep` lines of 256 bytes, and one
     full file is kept beside it.
     """
+    from hrctl.drivers.supervisor import quoting
+
     spec, group = marker.body["spec"], group_name(marker.address)
     restart = spec.get("restart") or {}
     policy = restart.get("policy", "always")
     backoff = ceil(seconds(restart.get("backoff", "1s")))
     keep = (spec.get("logs") or {}).get("keep", 1000)
     boot = not folders.embedded and spec.get("state", "RUNNING") == "RUNNING"
-    arguments = (marker.python, "-I", "-S", marker.launcher, str(folders.launch(group)))
+    launch = (marker.python, "-I", "-S", marker.launcher, str(folders.launch(group)), str(replica))
     return {
         "process_name": str(replica),
-        "command": " ".join([*map(_argument, arguments), str(replica)]),
+        "command": quoting.command(launch),
         "autostart": str(boot).lower(),
         "autorestart": AUTORESTART[policy],
         "startsecs": "1",
@@ -147,7 +147,7 @@ def program(marker: Marker, replica: int, folders: Folders) -> dict[str, str]:
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": _path(folders.log(group, replica)),
+        "stdout_logfile": quoting.log_file(folders.log(group, replica)),
         "stdout_logfile_maxbytes": str(max(keep, 1) * LINE_BYTES),
         "stdout_logfile_backups": "1",
     }
@@ -173,31 +173,3 @@ def _digest(text: str) -> str:
 def canonical_ascii(value: Json) -> str:
     """Canonical JSON in ASCII: supervisord reads its files in the encoding of its locale."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _argument(text: str) -> str:
-    """Quote for `command=`, by backslashes alone: supervisord cuts at `` ;`` even in quotes."""
-    _refuse_line_break(text)
-    return re.sub(r"([^\w@+=:,./-])", r"\\\1", text, flags=re.ASCII).replace("%", "%%")
-
-
-def _path(path: Path) -> str:
-    """A path for `stdout_logfile=`, which supervisord expands twice and does not unquote."""
-    text = str(path)
-    _refuse_line_break(text)
-    if re.search(r"\s[;#]", text) or text != text.strip():
-        raise HrctlError.of(
-            "HR083",
-            f"supervisord's configuration cannot hold the path '{text}'",
-            hint="move the project to a folder without ' ;' and ' #' in its path",
-        )
-    return text.replace("%", "%%%%")
-
-
-def _refuse_line_break(text: str) -> None:
-    if "\n" in text or "\r" in text:
-        raise HrctlError.of(
-            "HR083",
-            f"supervisord's configuration cannot hold the path {text!r}",
-            hint="move the project to a folder without line breaks in its path",
-        )

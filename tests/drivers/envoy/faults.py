@@ -8,12 +8,13 @@ import signal
 import socket
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from hrctl.diagnostics import HrctlError
-from hrctl.drivers.api import Result
+from hrctl.drivers.api import Context, Result
 from hrctl.drivers.contract import ContractSecrets
 from hrctl.drivers.mesh import embedded
 from hrctl.drivers.supervisor import daemon, procs
@@ -249,6 +250,27 @@ class Faults:
         assert not procs.is_alive(supervisor)
         assert not procs.is_alive(pid)
         assert self.pid(mesh) is None
+
+    @pytest.mark.parametrize("name", ['say "x"', "100%s", "a\\b's;[c]"])
+    def test_it_starts_whatever_the_folder_is_called(
+        self, mesh: Mesh, tmp_path: Path, name: str
+    ) -> None:
+        root = tmp_path / name
+        with type(mesh.driver)({}, Context("edge", "acme", root, root / ".hrctl")) as driver:
+            there = replace(mesh, driver=driver, port=free_ports())
+            try:
+                there.route(destinations=[mesh.to("v1")])
+                assert there.get("/").body == "v1"
+                assert driver.place.log.exists()
+            finally:
+                driver.down()
+
+    def test_a_folder_that_supervisord_cannot_be_told(self, mesh: Mesh, tmp_path: Path) -> None:
+        root = tmp_path / "a ;b"
+        with type(mesh.driver)({}, Context("edge", "acme", root, root / ".hrctl")) as driver:
+            outcome = replace(mesh, driver=driver).apply({WEB: body_of(mesh, "v1")})[WEB]
+            assert not driver.down()
+        assert (outcome.result, code(outcome)) == (Result.FAILED, "HR083")
 
     def left_behind(self, mesh: Mesh) -> int:
         """Kill the supervisord; the proxy that it ran."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -113,7 +113,7 @@ def init(
         )
     files = {path: _with_modeline(path, data) for path, data in files.items()}
     written = [*_write(here, files), *_write_schemas(here)]
-    written.append(_ignore_state(here))
+    written.append(_ignore(here, written))
     name_driver(here)
     written.append(Path(ATTRIBUTES[0]))
     commit = _commit(console, here, written) if git else None
@@ -215,12 +215,15 @@ def _write_schemas(here: Path) -> list[Path]:
     return _write(here, {Path("schemas", name): texts[name].encode("utf-8") for name in _SCHEMAS})
 
 
-def _ignore_state(here: Path) -> Path:
-    """Have git ignore `.hrctl/`."""
+def _ignore(here: Path, written: Iterable[Path]) -> Path:
+    """Have git ignore `.hrctl/`, and what Python leaves beside the programs of an example."""
     path = here / ".gitignore"
     text = path.read_text("utf-8") if path.exists() else ""
-    if ".hrctl/" not in text.splitlines():
-        path.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}.hrctl/\n")
+    python = any(one.suffix == ".py" for one in written)
+    wanted = [".hrctl/", *(["__pycache__/"] if python else [])]
+    missing = "".join(f"{one}\n" for one in wanted if one not in text.splitlines())
+    if missing:
+        path.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{missing}")
     return Path(".gitignore")
 
 

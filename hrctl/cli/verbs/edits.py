@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hrctl.cli.verbs.draft import Draft
     from hrctl.model.plan import Plan
 
-Commit = Annotated[bool, typer.Option("--commit", help="Commit the change, and nothing else.")]
+Commit = Annotated[bool, typer.Option("--commit", help="Commit the edited files, and no others.")]
 Message = Annotated[
     str | None, typer.Option("-m", "--message", metavar="TEXT", help="The commit's message.")
 ]
@@ -101,12 +101,15 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
         console.note(f"{wish.targets[0]} is so already.")
     elif not console.json_output:
         console.lines(painted(console, lines) if wish.told is None else lines)
+    beside = _changed(session, draft.paths) if wish.then.commit else []
     with ExitStack() as opened:
         edited = opened.enter_context(Session(console))
         if lines and not _write(edited, draft, wish.tolerated):
             return Exit.ERROR
         plan = _foreseen(edited, draft, wish) if wish.then.apply else None
         commit = _commit(session, draft, wish)
+        if commit is not None and beside:
+            console.note(f"{', '.join(beside)} had other changes, which are in this commit, too.")
         _tell(console, draft, wish, lines, commit)
         if plan is None:
             return Exit.DONE
@@ -150,6 +153,11 @@ def _foreseen(edited: Session, draft: Draft, wish: Wish) -> Plan:
     return plan
 
 
+def _changed(session: Session, paths: Sequence[str]) -> list[str]:
+    """Which of these files are not as the last commit has them."""
+    return [path for path in paths if _git(session, "status", "--porcelain", "--", path)]
+
+
 def _commit(session: Session, draft: Draft, wish: Wish) -> str | None:
     paths = _uncommitted(session, draft, wish.targets) if wish.then.commit else []
     return commit_files(session, paths, wish.then.message or wish.subject) if paths else None
@@ -188,7 +196,7 @@ def _uncommitted(session: Session, draft: Draft, targets: Sequence[str]) -> list
     addresses = [Address(one) for one in targets if one in tree.rows]
     documents = [own_document(tree, one) for one in addresses if not _committed(session, one)]
     paths = sorted({one.path for one in documents if one is not None})
-    return [path for path in paths if _git(session, "status", "--porcelain", "--", path)]
+    return _changed(session, paths)
 
 
 def _committed(session: Session, address: Address) -> bool:

@@ -99,6 +99,15 @@ def test_a_commit_holds_these_files_and_no_others(shell: Shell) -> None:
     )
 
 
+def test_a_commit_tells_of_other_changes_of_its_files(shell: Shell) -> None:
+    told = "shop/dev/jobs.yaml had other changes, which are in this commit, too.\n"
+    shell.hrctl("service", "stop", "worker", "--commit")
+    assert told not in shell.err
+    shell.write("shop/dev/jobs.yaml", "# a note\n" + shell.read("shop/dev/jobs.yaml"))
+    shell.hrctl("service", "start", "worker", "--commit")
+    assert told in shell.err
+
+
 def test_what_git_never_knew_leaves_without_a_commit(shell: Shell) -> None:
     shell.hrctl("service", "create", "new", "--type", "API")
     head = shell.git("rev-parse", "HEAD")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.mesh.names import split_address
-from hrctl.logic.mesh.listening import clash
+from hrctl.logic.mesh.listening import SPELLING, clash, place, spelled_twice
 from hrctl.logic.mesh.order import Spec
 from hrctl.model.address import Address
 from hrctl.model.values import Body
@@ -55,19 +55,28 @@ class Listeners:
         """Take in what a change makes of a route that left.
 
         Raises:
-            HrctlError: HR213, where another route of the listener speaks something else; HR088,
-                where another program has the port.
+            HrctlError: HR213, where another route of the listener speaks something else, or writes
+                it in another way; HR088, where another program has the port.
         """
         if body is None or address.kind != "Route":
             return
         listen = self._listen(body)
         others = self._routes.get(listen, {})
+        self._require_spelling(listen, address)
         for other, theirs in others.items():
             require_apart(listen, address, body["spec"], other, theirs["spec"])
         # one that the proxy has itself, such as 127.0.0.1 of it in place of 0.0.0.0, is shared
         if self._local and _port(listen) not in map(_port, self._open) and not others:
             require_free(address, listen)
         self._put(address, body)
+
+    def _require_spelling(self, listen: str, address: Address) -> None:
+        """Two listeners of one place would take requests from each other, by chance."""
+        where = place(listen)
+        for written, routes in self._routes.items():
+            if routes and written != listen and place(written) == where:
+                said = spelled_twice(listen, address, written, min(routes))
+                raise HrctlError.of("HR213", said, hint=SPELLING)
 
 
 def _port(listen: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Severity
 from hrctl.logic.grid.selection import Nodes
 from hrctl.logic.mesh.impossible import PROXIES, Proxy, reasons, summary
-from hrctl.logic.mesh.listening import Clash, clashes
+from hrctl.logic.mesh.listening import SPELLING, Clash, clashes, place, spelled_twice
 from hrctl.logic.mesh.overlap import Overlap, overlaps
 from hrctl.model.address import Address
 from hrctl.model.assemble import merged_spec
@@ -66,11 +66,37 @@ def _overlaps(
         listen = held.get("listen") or listens.get(driver)
         groups.setdefault((driver, listen), {})[address] = held
         places[address] = record, index
+    yield from _spellings(groups, places)
     for (_, listen), some in groups.items():
         for address, other, why in clashes(some):
             yield _clash(why, listen, places[address], places[other])
         for found in overlaps(some):
             yield _overlap(found, places)
+
+
+def _spellings(
+    groups: Mapping[tuple[str, str | None], Mapping[str, Any]],
+    places: Mapping[str, tuple[Record, int]],
+) -> Iterator[Finding]:
+    """Listeners that are one and the same for the proxy, written in two ways."""
+    first: dict[tuple[str, tuple[str, str]], str] = {}
+    for driver, listen in sorted((one, at) for one, at in groups if at is not None):
+        written = first.setdefault((driver, place(listen)), listen)
+        if written == listen:
+            continue
+        other = min(groups[driver, written])
+        theirs, at = places[other]
+        for address in sorted(groups[driver, listen]):
+            record, index = places[address]
+            yield Finding(
+                record.places(index)[0],
+                "/spec/listen",
+                "HR213",
+                spelled_twice(listen, address, written, other),
+                hint=SPELLING,
+                address=address,
+                related=(("the other one", theirs.places(at)[0], "/spec/listen"),),
+            )
 
 
 def _clash(

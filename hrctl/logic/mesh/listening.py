@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from ipaddress import ip_address
+from typing import Final
 
 from hrctl.logic.mesh.order import Spec, by_host, hosts
 
@@ -38,6 +40,24 @@ def clash(spec: Spec, other: Spec) -> Clash | None:
     if streams and not set(hosts(spec)).isdisjoint(hosts(other)):
         return Clash.STREAMS
     return None
+
+
+SPELLING: Final = "write both in the same way, so that they share the listener"
+
+
+def place(listen: str) -> tuple[str, str]:
+    """Host and port that an address stands for, which may be written in several ways."""
+    host, _, port = listen.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        return ip_address(host).compressed, port
+    except ValueError:
+        return host, port
+
+
+def spelled_twice(listen: str, address: str, their_listen: str, other: str) -> str:
+    """What is wrong where two routes write one place in two ways, in words."""
+    return f"{listen} of {address} is the same place as {their_listen} of {other}"
 
 
 def clashes(routes: Mapping[str, Spec]) -> Iterator[tuple[str, str, Clash]]:

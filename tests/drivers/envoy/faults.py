@@ -128,6 +128,18 @@ class Faults:
         assert (found.result, code(found)) == (Result.FAILED, "HR213")
         assert mesh.get("/").body == "v1"
 
+    def test_a_place_is_written_in_one_way(self, mesh: Mesh) -> None:
+        """A second listener would take requests of the first by chance."""
+        mesh.route(destinations=[mesh.to("v1")])
+        body = body_of(mesh, "v2", listen=f"localhost:{mesh.port}", hosts=["v2.example"])
+        found = mesh.apply({"acme:Route/v2": body})["acme:Route/v2"]
+        assert (found.result, code(found)) == (Result.FAILED, "HR213")
+        assert found.error is not None
+        assert f"is the same place as {mesh.listen} of {WEB}" in found.error.summary
+        both = {"acme:Route/v2": body, WEB: body_of(mesh, "v1", listen=f"localhost:{mesh.port}")}
+        mesh.put(both)  # in whatever order they come
+        assert (mesh.get("/").body, mesh.get("/", host="v2.example").body) == ("v1", "v2")
+
     def test_one_that_is_refused_stays_and_nobody_takes_its_place(self, mesh: Mesh) -> None:
         other = f"127.0.0.1:{free_ports()}"
         mesh.route(destinations=[mesh.to("v1")])

@@ -130,9 +130,13 @@ def test_what_envoy_cannot_do_is_told_where_it_stands(folder: ProjectFolder) -> 
         ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP", "hosts": ["A.b:443"]}, True),
         ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP", "hosts": ["*.b"]}, False),
         ({"type": "TCP", "hosts": ["a.b"]}, {"type": "TCP"}, False),
+        # one place in two ways; and two that only overlap
+        ({"listen": "localhost:9"}, {"listen": "127.0.0.1:9"}, True),
+        ({"listen": "[::1]:9"}, {"listen": "[0:0::1]:9"}, True),
+        ({"listen": "0.0.0.0:9"}, {"listen": "127.0.0.1:9"}, False),
     ],
 )
-def test_streams_that_cannot_share_a_listener(
+def test_routes_that_cannot_share_a_listener(
     folder: ProjectFolder,
     one: dict[str, Any],
     other: dict[str, Any],

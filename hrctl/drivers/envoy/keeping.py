@@ -82,9 +82,12 @@ def refused(altered: Mapping[str, Sequence[Altered]]) -> HrctlError:
     """HR217, of what was edited and cannot stay as it is."""
     names = " and ".join(altered)
     files = sorted({one.part.partition(" ")[0] for found in altered.values() for one in found})
+    # a part may also be gone since its port was taken, see `process.leave_taken`
+    gone = all(one.live == GONE for found in altered.values() for one in found)
+    said = "no longer" if gone else "edited by hand"
     return HrctlError.of(
         "HR217",
-        f"{names}: edited by hand in {', '.join(files)}, which cannot be kept beside this change",
+        f"{names}: {said} in {', '.join(files)}, which cannot be kept beside this change",
         hint=f"apply {names} too, which puts it back, or put it back by hand",
     )
 

@@ -76,6 +76,7 @@ class Batch(MeshBatch):
             return to
         reason = process.check(to.files, self._place)
         if reason is None:
+            self._require_apart(new.listens.keys() - there.made.listens.keys())
             return to
         if to.kept and process.check(new.files, self._place) is None:
             raise keeping.refused(to.kept)
@@ -84,6 +85,21 @@ class Batch(MeshBatch):
             f"HAProxy refuses the configuration: {reason}",
             hint="nothing was changed; mend the route that it names",
         )
+
+    def _require_apart(self, fresh: Collection[str]) -> None:
+        """Refuse new listeners where a frontend of somebody else listens.
+
+        Raises:
+            HrctlError: HR233.
+        """
+        found = process.bound_elsewhere(fresh, self._place)
+        if found is not None:
+            listen, file = found
+            raise HrctlError.of(
+                "HR233",
+                f"{file} has a frontend at {listen} as well, and requests would come to either",
+                hint="nothing was changed; let the route listen elsewhere",
+            )
 
     def _stored(self, writes: Sequence[Write], written: Sequence[Written]) -> None:
         """All that is noted follows from the bodies."""

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,14 @@ from hrctl.drivers.haproxy.configuration import Files
 from hrctl.drivers.haproxy.place import Place
 from hrctl.drivers.haproxy.runtime import Runtime
 from hrctl.drivers.mesh import embedded
+from hrctl.logic.mesh import listening
 
 OLDEST: Final = (2, 6)  # the first with servers that come and go, and `host_only`
 _PATIENCE: Final = 20.0
 _ABSENT: Final = 5.0
 _SURE: Final = 3  # answers in a row of the new worker: for a moment both take connections
 _ALERT: Final = re.compile(r"^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
+_BIND: Final = re.compile(r"^\s*bind\s+(\S+)", re.MULTILINE)
 _LINE: Final = re.compile(r"\[[^\]\s]*:(\d+)\]")
 _SUMMARIES: Final = ("Error(s) found in", "Fatal errors found", "exited with code", "Exiting")
 
@@ -65,6 +68,25 @@ def check(files: Files, place: Place) -> str | None:
     if done.returncode == 0:
         return None
     return _reason(done.stderr + done.stdout, str(config), text) or "it does not say why"
+
+
+def bound_elsewhere(listens: Iterable[str], place: Place) -> tuple[str, Path] | None:
+    """One of these addresses that a file of somebody else has a `bind` for, and that file.
+
+    HAProxy takes both, and requests come to either by chance.
+    """
+    wanted = {listening.place(one): one for one in listens}
+    files = [one for path in place.others for one in (sorted(path.glob("*.cfg")) or [path])]
+    for file in files if wanted else ():
+        try:
+            text = file.read_text("utf-8", "replace")
+        except OSError:  # `check` has said so
+            continue
+        for bind in _BIND.findall(text):
+            for one in bind.split(","):
+                if listening.place(one) in wanted:
+                    return wanted[listening.place(one)], file
+    return None
 
 
 def _reason(said: str, config: str, text: str) -> str | None:

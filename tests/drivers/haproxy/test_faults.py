@@ -193,11 +193,11 @@ def external(root: Path, **config: Any) -> HaproxyDriver:
 
 @pytest.mark.parametrize("how", ["master", "reload"])
 def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> None:
-    own = tmp_path / "own.cfg"
+    own, theirs = tmp_path / "own.cfg", f"127.0.0.1:{free_ports()}"
     own.write_text(
         f"global\n    stats socket {tmp_path}/admin.sock level admin expose-fd listeners\n"
         "defaults\n    mode http\n    timeout connect 2s\n    timeout client 1m\n"
-        f"    timeout server 1m\nfrontend theirs\n    bind 127.0.0.1:{free_ports()}\n",
+        f"    timeout server 1m\nfrontend theirs\n    bind *:{free_ports()},{theirs}\n",
         "utf-8",
     )
     again = tmp_path / "reload"
@@ -230,6 +230,12 @@ def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> 
                 destinations=[mesh.to("v1")],
             )
             assert code(far.apply({"acme:Route/bad": bad})["acme:Route/bad"]) == "HR233"
+            for where in (theirs, theirs.replace("127.0.0.1", "localhost")):
+                bad = route_body(listen=where, destinations=[mesh.to("v1")])
+                found = far.apply({"acme:Route/bad": bad})["acme:Route/bad"]
+                assert code(found) == "HR233"
+                assert found.error is not None
+                assert f"{own} has a frontend at {where} as well" in found.error.summary
             assert not driver.down()
             far.put({WEB: None})
             assert list(driver.scan()) == []

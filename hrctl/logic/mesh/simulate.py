@@ -140,7 +140,7 @@ def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
 
 _UNSURE: Final = "only the proxy can tell"
 # what Python reads as something else than both proxies do: a set of signs, and literal text
-_READ_OTHERWISE: Final = re.compile(r"\[\^?\[:\^?\w+:|\{,\d+\}")
+_READ_OTHERWISE: Final = re.compile(r"\[:\^?\w+:\]|\{,\d+\}")
 
 
 def _regex_misses(regex: str, path: str) -> str | None:

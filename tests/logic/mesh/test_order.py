@@ -63,7 +63,9 @@ def test_what_fits_but_does_not_answer_is_told() -> None:
     }
 
 
-@pytest.mark.parametrize("regex", [r"/\pL+", "/(?i)ab", "/[[:alpha:]]+", "/a{,3}"])
+@pytest.mark.parametrize(
+    "regex", [r"/\pL+", "/(?i)ab", "/[[:alpha:]]+", "/[a[:digit:]]+", "/a{,3}"]
+)
 def test_what_only_the_proxy_can_judge_is_told(regex: str) -> None:
     base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}
     routes = {

@@ -71,7 +71,7 @@ def plan_lines(
         yield ""
     if plan.base is not None:
         yield from _beside(plan.base, paint)
-    yield summary(plan)
+    yield summary(plan, width)
 
 
 def _beside(base: Base, paint: Paint) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _beside(base: Base, paint: Paint) -> Iterator[str]:
             yield ""
 
 
-def summary(plan: Plan) -> str:
+def summary(plan: Plan, width: int = 80) -> str:
     """The last lines: the numbers, and how far it can reach."""
     if not plan.pending:
         if plan.destroy:
@@ -100,7 +100,12 @@ def summary(plan: Plan) -> str:
         return f"No changes. {count(plan.resources, 'resource')} as declared."
     line = f"Plan: {headline(plan)}."
     if plan.radius.grade is not Grade.NONE:
-        line += f"\nBlast radius: {plan.radius.text}."
+        reach = f"Blast radius: {plan.radius.text}."
+        if len(reach) > width:
+            from textwrap import fill
+
+            reach = fill(reach, width, subsequent_indent="  ", break_long_words=False)
+        line += f"\n{reach}"
     return line
 
 

@@ -48,6 +48,7 @@ LENIENT: Final = {
         r"HR022 \S+/variants/\S+ .*finite number, got a number"
         r"|HR024 \S+/variants/\S+ .*(is a valueFrom|many applications read)"
     ),
+    "a regular expression that is none": r"HR024 \S+/regex .*is not a regular expression",
     "a duration of more than a hundred years": r"HR024 \S+ .*longer than a hundred years",
     "an IPv6 address that is none, such as `[1:2]`": r"HR024 \S+/address .*no IPv6 address",
 }

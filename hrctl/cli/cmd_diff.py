@@ -150,7 +150,11 @@ def within(root: Path, path: str, paths: Paths, commits: tuple[str, str | None])
         if commit is not None and not known:
             known = bool(git.run(root, "--literal-pathspecs", "ls-tree", commit, "--", wanted))
     if not known:
-        raise HrctlError.of("HR067", f"there is no '{path}', neither here nor there")
+        raise HrctlError.of(
+            "HR067",
+            f"there is no '{path}', neither here nor there",
+            hint="a resource is named by its whole address, as acme/shop/prod:Service/api",
+        )
     return found
 
 

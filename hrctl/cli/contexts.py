@@ -18,7 +18,7 @@ def context_of(user: str | None, pairs: Sequence[str]) -> Context:
     """``--user 42 --context app.version=2.1.0`` as a context; dots make maps, values are YAML.
 
     Raises:
-        HrctlError: HR162, where a pair is none.
+        HrctlError: HR162, where a pair is none, or two say different things of one attribute.
     """
     found: Context = {}
     for pair in pairs:
@@ -34,6 +34,8 @@ def context_of(user: str | None, pairs: Sequence[str]) -> Context:
             if not isinstance(held, dict):
                 raise HrctlError.of("HR162", f"'{pair}' lies in a value that is no map")
             inside = held
+        if last in inside:
+            raise HrctlError.of("HR162", f"'{pair}' replaces what was said of {name} before")
         # a key is text in every SDK, whatever it looks like
         inside[last] = text if attribute_path(name) == KEY else parse_value(text, pair)
     if user is not None:

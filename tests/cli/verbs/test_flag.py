@@ -252,6 +252,16 @@ def test_a_share_that_is_no_number(shell: Shell, share: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "pairs", [("app.os=ios", "app=3"), ("app=3", "app.os=ios"), ("a=1", "a=2")]
+)
+def test_a_context_that_says_two_things(shell: Shell, pairs: tuple[str, str]) -> None:
+    begin(shell)
+    options = [word for pair in pairs for word in ("--context", pair)]
+    said = refused(shell, "flag", "evaluate", "express", "--user", "u", *options)
+    assert said.startswith(f"HR162 '{pairs[1]}' ")
+
+
 def test_another_strategy_takes_away_the_variant_that_it_does_nothing_with(shell: Shell) -> None:
     begin(shell)
     shell.hrctl("flag", "rollout", "express", "50", "--variant", "on")

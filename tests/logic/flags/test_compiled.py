@@ -134,6 +134,14 @@ def test_arms_of_a_test(pinned: str) -> None:
 
 
 @HASHES
+def test_a_flag_that_is_renamed_keeps_its_users_by_a_salt(pinned: str) -> None:
+    before = who(gradual(30, hash=pinned))
+    kept = {"strategy": "GRADUAL", "percentage": 30, "salt": "express"}
+    assert who(flag(kept, hash=pinned), "fast") == before
+    assert who(gradual(30, hash=pinned), "fast") != before
+
+
+@HASHES
 def test_tests_of_different_salts_are_independent(pinned: str) -> None:
     rollout = {"strategy": "AB_TEST", "weights": {"on": 50, "off": 50}}
     first = who(flag({**rollout, "salt": "one"}, hash=pinned))

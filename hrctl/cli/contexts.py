@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from hrctl.cli.render.values import printable
 from hrctl.cli.verbs.write import parse_value
 from hrctl.diagnostics import HrctlError
 from hrctl.logic.flags.conditions import KEY, attribute_path
@@ -18,29 +19,46 @@ def context_of(user: str | None, pairs: Sequence[str]) -> Context:
     """``--user 42 --context app.version=2.1.0`` as a context; dots make maps, values are YAML.
 
     Raises:
-        HrctlError: HR162, where a pair is none, or two say different things of one attribute.
+        HrctlError: HR162, where one is not UTF-8, is no pair, or says again what another says.
     """
     found: Context = {}
+    said: dict[str, str] = {}
+    for one in (*pairs, user or ""):
+        if any("\ud800" <= sign <= "\udfff" for sign in one):  # how Python shows other bytes
+            raise HrctlError.of("HR162", f"'{printable(one)}' is not UTF-8")
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not all(name.split(".")):
             raise HrctlError.of(
                 "HR162", f"'{pair}' is not NAME=VALUE", hint="as --context plan=gold"
             )
+        path = attribute_path(name)
+        _once(path, pair, said)
         inside = found
-        *outer, last = attribute_path(name).split(".")
+        *outer, last = path.split(".")
         for part in outer:
-            held = inside.setdefault(part, {})
-            if not isinstance(held, dict):
-                raise HrctlError.of("HR162", f"'{pair}' lies in a value that is no map")
-            inside = held
-        if last in inside:
-            raise HrctlError.of("HR162", f"'{pair}' replaces what was said of {name} before")
+            inside = inside.setdefault(part, {})  # no value: `_once`
         # a key is text in every SDK, whatever it looks like
-        inside[last] = text if attribute_path(name) == KEY else parse_value(text, pair)
+        inside[last] = text if path == KEY else parse_value(text, pair)
     if user is not None:
+        if KEY in said:
+            hint = "leave one of them out"
+            raise HrctlError.of("HR162", f"--user and '{said[KEY]}' both say who asks", hint=hint)
         found[KEY] = user
     return found
+
+
+def _once(path: str, pair: str, said: dict[str, str]) -> None:
+    """Note what a pair gives a value to; no other may give one to the same, around or in it.
+
+    Raises:
+        HrctlError: HR162, where one did.
+    """
+    for other, before in said.items():
+        if f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}."):
+            hint = "give each attribute once: a map whole, or each value in it by its dotted path"
+            raise HrctlError.of("HR162", f"'{pair}' does not go with '{before}'", hint=hint)
+    said[path] = pair
 
 
 def users_of(path: Path, shared: Context) -> list[Context]:
@@ -52,7 +70,9 @@ def users_of(path: Path, shared: Context) -> list[Context]:
         HrctlError: HR253, where the file cannot be read, is empty, or a line is neither.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # a mark of the byte order is no part of a name; a line ends as editors end it, as JSON
+        # may hold what Python takes for an end, too
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise HrctlError.of("HR253", f"cannot read {path}: {why}") from error
@@ -63,11 +83,13 @@ def users_of(path: Path, shared: Context) -> list[Context]:
         one: Context = {KEY: line.strip()}
         if line.lstrip().startswith("{"):
             try:
-                one = json.loads(line)
-            except ValueError as error:
+                one = json.loads(line, parse_constant=_refuse_constant)
+                json.dumps(one, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+            except (ValueError, RecursionError) as error:
+                deep = isinstance(error, RecursionError)
                 raise HrctlError.of(
                     "HR253",
-                    f"{path}:{number} is no context: {error}",
+                    f"{path}:{number} is no context: {'nested too deep' if deep else error}",
                     hint='one user a line: a key, or an object such as {"targetingKey": "42"}',
                 ) from error
             if "userId" in one:
@@ -79,6 +101,11 @@ def users_of(path: Path, shared: Context) -> list[Context]:
             "HR253", f"{path} names nobody", hint="one user a line: a key, or an object of JSON"
         )
     return found
+
+
+def _refuse_constant(name: str) -> float:
+    """NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _make_text(context: Context, where: str) -> None:

@@ -16,6 +16,7 @@ from hrctl.cli.app import console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.render.table import Narrow
+from hrctl.cli.render.values import printable
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
 from hrctl.cli.verbs.live import by_driver, cannot
@@ -290,7 +291,7 @@ def _problem(row: dict[str, Any]) -> Diagnostic | None:
 def _text(value: Json) -> str:
     import json
 
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:
@@ -339,7 +340,7 @@ def _bucket(step: SplitStep, bucket: float) -> Iterator[str]:
     """Where somebody falls. Unleash counts its buckets from 1, so that an end is still inside."""
     whole = step.hash == "unleash"
     word, shown = ("over", f"{bucket:g}") if whole else ("from", f"{bucket:.4f}")
-    yield f"  bucket   {shown} of 100, by {step.hash} of '{step.key}'"
+    yield f"  bucket   {shown} of 100, by {step.hash} of '{printable(step.key)}'"
     before = 0.0
     for variant, end in step.reaches:
         inside = before < bucket <= end if whole else before <= bucket < end

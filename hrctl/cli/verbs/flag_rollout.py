@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from hrctl.cli.app import console_of
+from hrctl.cli.render.values import printable
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import NULL, Draft, change_fields
@@ -273,7 +274,7 @@ def _lines(moved: Moved) -> Iterator[str]:
         names = moved.names.get((old, new), [])
         if names:
             more = ", ..." if count > len(names) else ""
-            yield f"  {'':>{width}}  {', '.join(names)}{more}"
+            yield f"  {'':>{width}}  {printable(', '.join(names))}{more}"
     stay = sum(count for (old, new), count in moved.moves.items() if old == new)
     yield f"  {stay:>{width},}  get what they got"
     yield ""

@@ -114,7 +114,11 @@ class FlagdDriver:
                 raise HrctlError(taken)
         return change
 
-    def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
+    def apply(
+        self,
+        batch: Sequence[Change],
+        secrets: Secrets,  # noqa: ARG002 - a flag's values stand in the clear
+    ) -> Iterator[Outcome]:
         """Every file is read, changed and replaced once."""
         by_path: dict[Path, list[Change]] = {}
         for change in batch:
@@ -123,7 +127,7 @@ class FlagdDriver:
             begin = time.perf_counter()
             try:
                 with flagfile.locked(path):
-                    outcomes = self._apply(path, changes, secrets)
+                    outcomes = self._apply(path, changes)
             except (OSError, HrctlError) as error:
                 found = _refused(path, error)
                 outcomes = [Outcome(one.address, Result.FAILED, error=found) for one in changes]
@@ -131,16 +135,14 @@ class FlagdDriver:
             for one in outcomes:
                 yield Outcome(one.address, one.result, one.version, error=one.error, seconds=each)
 
-    def _apply(self, path: Path, changes: list[Change], secrets: Secrets) -> list[Outcome]:
+    def _apply(self, path: Path, changes: list[Change]) -> list[Outcome]:
         document = flagfile.read(path)
-        outcomes = [self._change(path, document, change, secrets) for change in changes]
+        outcomes = [self._change(path, document, change) for change in changes]
         if any(one.result is Result.DONE for one in outcomes):
             flagfile.write(path, document)
         return outcomes
 
-    def _change(
-        self, path: Path, document: flagfile.Document, change: Change, secrets: Secrets
-    ) -> Outcome:
+    def _change(self, path: Path, document: flagfile.Document, change: Change) -> Outcome:
         address, flags = change.address, document["flags"]
         found = flags.get(address.name)
         taken = self._taken(document, address)
@@ -156,19 +158,16 @@ class FlagdDriver:
             return Outcome(address, Result.DONE)
         body = change.after or {}
         try:
-            made = self._define(address, body, secrets)
+            made = self._define(address, body)
         except HrctlError as error:
             return Outcome(address, Result.FAILED, error=error.diagnostics[0])
         flags[address.name] = made
         return Outcome(address, Result.DONE, version(made))
 
-    def _define(self, address: Address, body: Body, secrets: Secrets) -> Definition:
+    def _define(self, address: Address, body: Body) -> Definition:
         from hrctl.drivers.flagd.definition import define, kept, marked
 
         text = kept(body)
-        if "valueFrom" in text:  # looking for it takes a tenth of resolving
-            body = secrets.resolve(body)
-            text = kept(body)
         start = None
         if (body["spec"].get("rollout") or {}).get("steps"):
             committed = self._context.committed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +28,7 @@ from hrctl.drivers.unleash.server import Server
 from hrctl.drivers.unleash.token import Token
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -167,7 +166,11 @@ class UnleashDriver:
                 raise HrctlError(refused)
         return change
 
-    def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
+    def apply(
+        self,
+        batch: Sequence[Change],
+        secrets: Secrets,  # noqa: ARG002 - a flag's values stand in the clear
+    ) -> Iterator[Outcome]:
         """Each change reads what is there just before it writes; it takes two to five requests.
 
         Several batches may be under way at once; of two changes of one feature, which have its
@@ -178,7 +181,7 @@ class UnleashDriver:
             address = change.address
             try:
                 with self._locks.setdefault(address.name, Lock()):
-                    outcome = self._change(change, secrets)
+                    outcome = self._change(change)
             except HrctlError as error:
                 outcome = Outcome(address, Result.FAILED, error=error.diagnostics[0])
             except Lost as lost:
@@ -190,7 +193,7 @@ class UnleashDriver:
                 outcome = Outcome(address, Result.FAILED, error=refused)
             yield replace(outcome, seconds=time.perf_counter() - begin)
 
-    def _change(self, change: Change, secrets: Secrets) -> Outcome:
+    def _change(self, change: Change) -> Outcome:
         from hrctl.drivers.unleash.writing import Exists, Moved
 
         address, place = change.address, self._places.of(change.address)
@@ -203,7 +206,7 @@ class UnleashDriver:
             return refused
         try:
             if change.action is not Action.DELETE:
-                return self._write(change, place, found, secrets)
+                return self._write(change, place, found)
             if found is not None:
                 self._writing().remove(found)
                 self._written.add(address.name)
@@ -211,9 +214,9 @@ class UnleashDriver:
         except Moved:
             return _stale(change, None)
         except Exists:
-            return self._after_all(change, place, secrets)
+            return self._after_all(change, place)
 
-    def _after_all(self, change: Change, place: Place, secrets: Secrets) -> Outcome:
+    def _after_all(self, change: Change, place: Place) -> Outcome:
         """A create of a name that is taken: it was made just now, or archived some day."""
         from hrctl.drivers.unleash.owners import taken
         from hrctl.drivers.unleash.writing import Exists, Moved
@@ -230,20 +233,15 @@ class UnleashDriver:
             error = taken(change.address, owner, self._client.url)
             return Outcome(change.address, Result.FAILED, error=error)
         try:
-            return self._write(change, place, found, secrets)
+            return self._write(change, place, found)
         except (Moved, Exists):
             return _stale(change, None)
 
-    def _write(
-        self, change: Change, place: Place, found: Feature | None, secrets: Secrets
-    ) -> Outcome:
+    def _write(self, change: Change, place: Place, found: Feature | None) -> Outcome:
         from hrctl.drivers.unleash.marks import marked
 
-        body = change.after or {}
-        if "valueFrom" in json.dumps(body):
-            body = secrets.resolve(body)
-        wanted = self._expressed(change, body)
-        mark = marked(self._context.project, change.address, body)
+        wanted = self._expressed(change)
+        mark = marked(self._context.project, change.address, change.after or {})
         written = self._writing().write(change.address.name, place, found, mark, wanted)
         self._names.add(change.address.name)
         self._written.add(change.address.name)
@@ -315,13 +313,13 @@ class UnleashDriver:
             self._writer = Writer(self._server, self._context.project)
         return self._writer
 
-    def _expressed(self, change: Change, body: Body | None = None) -> list[Strategy]:
+    def _expressed(self, change: Change) -> list[Strategy]:
         from hrctl.drivers.unleash import limits
         from hrctl.drivers.unleash.refusals import refused
         from hrctl.drivers.unleash.strategies import NotExpressible, strategies
         from hrctl.drivers.unleash.tags import tags_of
 
-        spec = (body or change.after or {}).get("spec") or {}
+        spec = (change.after or {}).get("spec") or {}
         found = hashes.refused(change.address.name, spec.get("hash"), "unleash")
         if found is not None:
             raise FieldError(replace(found, address=change.address), hashes.FIELD)
@@ -332,8 +330,8 @@ class UnleashDriver:
             told = Diagnostic("HR252", said, address=change.address, hint=one.hint)
             raise FieldError(told, one.field)
         try:
-            wanted = strategies(change.address.name, body or change.after or {})
-            tags_of(body or change.after or {}, self._tags)
+            wanted = strategies(change.address.name, change.after or {})
+            tags_of(change.after or {}, self._tags)
         except NotExpressible as error:
             raise FieldError(
                 Diagnostic(

@@ -296,6 +296,59 @@ def test_a_line_that_is_no_context(shell: Shell, line: str) -> None:
     assert "HR253 users.txt:3 is no context" in said
 
 
+@pytest.mark.parametrize("line", ['{"a": NaN}', '{"a": "\\ud800"}', '{"a":' * 20_000])
+def test_a_line_that_other_readers_of_json_refuse(shell: Shell, line: str) -> None:
+    begin(shell)
+    (shell.root / "users.txt").write_text(f"user-1\n{line}\n")
+    for verb in (["evaluate", "express"], ["rollout", "express", "50"]):
+        said = refused(shell, "flag", *verb, "--users", "users.txt")
+        assert "HR253 users.txt:2 is no context" in said
+
+
+def test_a_list_with_the_byte_order_mark_of_an_editor(shell: Shell) -> None:
+    begin(shell)
+    lines = '\ufeffann\r\nbob\x0b\r\n{"targetingKey": "eve", "plan": "gold\u2028"}\r\n'
+    (shell.root / "users.txt").write_bytes(lines.encode())
+    rows = shell.json("flag", "evaluate", "express", "--users", "users.txt")
+    assert [row["user"] for row in rows] == ["ann", "bob", "eve"]
+
+
+def test_keys_do_not_reach_the_terminal_as_commands(shell: Shell) -> None:
+    begin(shell)
+    key = "\x1b[31mred"  # in bucket 10.9, so 90 % adds it
+    (shell.root / "users.txt").write_text(f"{key}\n")
+    for verb in (
+        ["rollout", "express", "90", "--users", "users.txt"],
+        ["evaluate", "express", "--user", key, "--context", 'plan="\\e]0;"', "--explain"],
+    ):
+        said = shell.hrctl("flag", *verb)
+        assert "\\x1b[31mred" in said
+        assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--context", "a={b: 1}", "--context", "a.b=2"],
+        ["--context", "userId=1", "--context", "targetingKey=2"],
+        ["--user", "ann", "--context", "userId=bob"],
+        ["--user", "\udcff"],
+        ["--context", "a=\udcff"],
+    ],
+)
+def test_a_context_that_says_two_things_otherwise_or_no_text(
+    shell: Shell, given: list[str]
+) -> None:
+    begin(shell)
+    assert "HR162" in refused(shell, "flag", "evaluate", "express", *given)
+
+
+def test_a_context_of_several_dotted_paths(shell: Shell) -> None:
+    begin(shell, flag=FLAG.replace("attribute: plan", "attribute: a.plan"))
+    given = ("--context", "a.b=1", "--context", "ab=1", "--context", "a.plan=gold")
+    assert shell.json("flag", "evaluate", "express", *given)["reason"] == "TARGETING_MATCH"
+
+
 @pytest.mark.parametrize("key", ['{"x": 1}', "[]", "true", "1.5"])
 def test_a_key_in_a_list_that_is_no_text(shell: Shell, key: str) -> None:
     begin(shell)

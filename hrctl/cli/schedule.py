@@ -9,9 +9,10 @@ from typing import Final
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address
 from hrctl.model.tree import Tree
-from hrctl.source import git
+from hrctl.source import git, log
 
 STEPS: Final = "/spec/rollout/steps"
+UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)  # in commits that a shallow clone lacks
 Times = dict[int, datetime | None]
 
 
@@ -25,13 +26,19 @@ class Schedules:
         self._files: dict[str, Times] = {}
 
     def start(self, address: Address) -> datetime | None:
-        """The commit that last changed the steps; None where they are not committed."""
+        """The commit that last changed the steps; None where they are not committed.
+
+        Raises:
+            HrctlError: HR064, where it is older than what a shallow clone holds.
+        """
         found: list[datetime] = []
         for value in self._tree.explain(address):
             if value.pointer.startswith(STEPS) and value.span is not None:
                 time = self._times(value.span.path).get(value.span.line)
                 if time is None:
                     return None
+                if time is UNKNOWN:
+                    raise _too_shallow(address)
                 found.append(time)
         return max(found, default=None)
 
@@ -39,15 +46,28 @@ class Schedules:
         if path not in self._files:
             at = [self._revision] if self._revision else []
             try:
-                said = git.run(self._root, "blame", "--line-porcelain", *at, "--", path)
+                # -w: who indents a schedule anew does not begin it anew
+                said = git.run(self._root, "blame", "-w", "--line-porcelain", *at, "--", path)
+                ends = log.shallow(self._root)
             except HrctlError:  # no repository, or no commit of the file yet
-                said = b""
-            self._files[path] = _parsed(said.decode("utf-8", "replace"))
+                said, ends = b"", frozenset()
+            self._files[path] = _parsed(said.decode("utf-8", "replace"), ends)
         return self._files[path]
 
 
-def _parsed(blamed: str) -> Times:
-    """Line -> when it was committed (None: not yet), of git's --line-porcelain."""
+def _too_shallow(address: Address) -> HrctlError:
+    return HrctlError.of(
+        "HR064",
+        f"when the schedule of {address} began is not in this shallow clone",
+        hint="git fetch --unshallow, or in CI a fetch depth of 0, which is all",
+    )
+
+
+def _parsed(blamed: str, ends: frozenset[str]) -> Times:
+    """Line -> when it was committed (None: not yet), of git's --line-porcelain.
+
+    `ends` are the commits at which a shallow clone ends: they have all lines that are older.
+    """
     found: Times = {}
     line, commit = 0, ""
     for text in blamed.split("\n"):
@@ -59,4 +79,6 @@ def _parsed(blamed: str) -> Times:
         elif words[0] == "committer-time" and words[1].isdigit():
             committed = bool(commit.strip("0"))
             found[line] = datetime.fromtimestamp(int(words[1]), UTC) if committed else None
+            if commit in ends:
+                found[line] = UNKNOWN
     return found

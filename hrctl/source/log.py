@@ -110,7 +110,7 @@ class LogReader:
         if not tip:  # no commit touches the folder
             tip = git.resolve(self._root, self._revision)
             commits[tip] = Commit(tip, (), "", "", "", "", "")
-        return Log(commits, tip, _shallow(self._root))
+        return Log(commits, tip, shallow(self._root))
 
     def _parsed(self, output: bytes) -> Iterator[Commit]:
         tokens = iter(output.decode("utf-8", "surrogateescape").split("\0"))
@@ -138,7 +138,7 @@ def question(root: Path, within: str, revision: str) -> list[str]:
         HrctlError: HR062 outside git, HR063 to HR065 where the revision is not there.
     """
     top = toplevel(root)
-    ends = sorted(_shallow(root))
+    ends = sorted(shallow(root))
     return [git.resolve(root, revision), root.relative_to(top).as_posix(), within, *ends]
 
 
@@ -164,7 +164,7 @@ def toplevel(root: Path) -> Path:
     return top
 
 
-def _shallow(root: Path) -> frozenset[str]:
+def shallow(root: Path) -> frozenset[str]:
     """The commits at which a shallow clone ends."""
     own = toplevel(root) / ".git"
     if own.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hrctl.ledger.evaluations import Evaluations
+from tests.cli.verbs.conftest import Shell
 from tests.drivers.supervisor.conftest import free_ports
 
 if TYPE_CHECKING:
-    from tests.cli.verbs.conftest import Shell
+    from pathlib import Path
 
 PROJECT = """\
     apiVersion: hrctl.dev/v1
@@ -220,6 +222,40 @@ def test_a_schedule_begins_with_its_commit(shell: Shell) -> None:
     shell.hrctl("flag", "enable", "express", "--commit", "--apply", "--yes")
     again = document(shell)["flags"]["express"]["metadata"]["hrctl.start"]
     assert again == start
+
+
+def test_a_schedule_goes_on_where_it_is_indented_anew(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "--step", "0@0s", "--step", "100@1h", "--commit")
+    before = shell.json("flag", "evaluate", "express", "--user", "u", "--explain")["steps"][1]
+    assert before["step"] == "schedule"
+    path = shell.root / "express.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("percentage: ", "percentage:  "))
+    assert path.read_text() != text
+    later = {**os.environ, "GIT_COMMITTER_DATE": "2040-01-01T00:00:00Z"}
+    subprocess.run(["git", "commit", "-qam", "Style"], cwd=shell.root, env=later, check=True)
+    after = shell.json("flag", "evaluate", "express", "--user", "u", "--explain")["steps"][1]
+    assert after == before
+
+
+def test_a_schedule_that_is_older_than_a_shallow_clone(shell: Shell, tmp_path: Path) -> None:
+    begin(shell)
+    shell.hrctl("flag", "rollout", "express", "--step", "0@0s", "--step", "100@1h", "--commit")
+    shell.git("commit", "-q", "--allow-empty", "-m", "Later")
+    clone = tmp_path / "clone"
+    shell.git("clone", "-q", "--depth", "1", shell.root.as_uri(), str(clone))
+    here = Shell(clone, shell.capsys)
+    asked = ("-C", str(clone), "flag", "evaluate", "express", "--user", "u")
+    what = "HR064 when the schedule of acme:FeatureFlag/express began is not in this shallow clone"
+    assert what in refused(here, *asked)
+    apply = ("-C", str(clone), "apply", "--yes")
+    assert here.fails(*apply) != 0
+    assert what in here.err
+    assert not (clone / "flags.json").exists()
+    here.git("fetch", "-q", "--unshallow")
+    here.hrctl(*apply)
+    assert here.json(*asked, "--live")["differs"] is False
 
 
 def test_evaluations_are_counted_without_names(shell: Shell) -> None:

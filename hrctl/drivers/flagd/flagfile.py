@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,20 +58,25 @@ def write(path: Path, document: Document) -> None:
     """
     path = path.resolve()
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(_text(document))
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        draft.chmod(path.stat().st_mode & 0o7777)
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(_text(document))
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(path.stat().st_mode & 0o7777)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):  # the first error tells more
+            draft.unlink()  # on a disk that is full it is in the way
+        raise
 
 
 def _text(document: Document) -> str:
     """One line for each flag: it is fast, and a change of one is a change of one line."""
     lines = []
     for key, held in document.items():
-        if key == "flags":
+        if key == "flags" and held:
             flags = ",\n".join(f"  {_json(name)}: {_json(one)}" for name, one in held.items())
             lines.append(f' "flags": {{\n{flags}\n }}')
         else:

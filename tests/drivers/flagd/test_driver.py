@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import stat
 import subprocess
 import sys
@@ -92,7 +93,24 @@ def test_what_others_have_in_the_file_is_kept(file: Path) -> None:
     )
     done(driver, delete)
     assert json.loads(file.read_text()) == FOREIGN
-    assert not list(file.parent.glob("*.draft"))
+    assert not list(file.parent.glob(".*.draft"))
+
+
+def test_a_disk_that_gets_full_keeps_no_draft(file: Path) -> None:
+    driver = make(file.parent)
+    done(driver, create(EXPRESS, gradual(10)))
+    before = file.read_bytes()
+    many = [create(Address(f"acme/shop:FeatureFlag/f{at}"), gradual(10)) for at in range(50)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # Python ignores its signal
+    try:
+        found = apply(driver, *many)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {one.error.code if one.error else None for one in found} == {"HR083"}
+    assert file.read_bytes() == before
+    assert not list(file.parent.glob(".*.draft"))
+    done(driver, *many)
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
             chosen.sort(key=lambda one: (one.registry.split("/"), one.name))
         else:
             within = naming.registry_path(tree, registry) if registry else ""
-            chosen = [naming.find(tree, KIND, name, within)]
+            chosen = [_named(session, tree, name, within, revision)]
         asker = Asker(session, tree, revision, wanted)
         rows = [row for address in chosen for row in asker.rows(address, asked, explain=explain)]
         if live:
@@ -109,6 +109,29 @@ def evaluate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         _record(session, rows)
     _show(console, tree, rows, single=not every and users is None, named=every)
     return Exit.ERROR if any(row["error"] for row in rows) else Exit.DONE
+
+
+def _named(session: Session, tree: Tree, name: str, within: str, revision: str | None) -> Address:
+    """The flag of that name; at a commit also one that is called so today, and was renamed since.
+
+    Raises:
+        HrctlError: HR141 where there is none, HR160 where there are several.
+    """
+    try:
+        return naming.find(tree, KIND, name, within)
+    except HrctlError as missing:
+        if revision is None or missing.diagnostics[0].code != "HR141":
+            raise
+        today = session.load().tree
+        before = {new: old for old, new in today.moves.items()}
+        try:
+            found = naming.find(today, KIND, name, within)
+        except HrctlError:
+            raise missing from None
+        old = before.get(found)
+        if old is None or old not in tree.rows:
+            raise
+        return old
 
 
 class Asker:

@@ -258,6 +258,20 @@ def test_a_schedule_that_is_older_than_a_shallow_clone(shell: Shell, tmp_path: P
     assert here.json(*asked, "--live")["differs"] is False
 
 
+def test_a_flag_as_it_was_before_its_name(shell: Shell) -> None:
+    begin(shell)
+    named = FLAG.replace("{name: express}", "{name: fast, movedFrom: FeatureFlag/express}")
+    shell.write("express.yaml", named)
+    shell.git("commit", "-qam", "Rename")
+    asked = ("--user", "user-7", "--explain")
+    then = shell.json("flag", "evaluate", "fast", *asked, "--at", "HEAD~1")
+    assert then["address"] == "acme:FeatureFlag/express"
+    assert then == shell.json("flag", "evaluate", "express", *asked, "--at", "HEAD~1")
+    assert shell.json("flag", "evaluate", "fast", *asked)["address"] == "acme:FeatureFlag/fast"
+    assert "HR141" in refused(shell, "flag", "evaluate", "express", "--at", "HEAD")
+    assert "HR141" in refused(shell, "flag", "evaluate", "nobody", "--at", "HEAD~1")
+
+
 def test_evaluations_are_counted_without_names(shell: Shell) -> None:
     begin(shell)
     for _ in range(3):

@@ -179,12 +179,15 @@ def live_body(name: str, found: Definition) -> Body:
     metadata = marks(found)
     if metadata is None:
         return _inferred(found)
-    body = _full(json.loads(metadata[BODY]))
-    start = metadata.get(START)
-    began = datetime.fromisoformat(start) if start else None
     bare = {key: item for key, item in found.items() if key != "metadata"}
-    short = define(name, body, began, bare_text=False)
-    expected = define(name, body, began)
+    try:
+        body = _full(json.loads(metadata[BODY]))
+        start = metadata.get(START)
+        began = datetime.fromisoformat(start) if start else None
+        short = define(name, body, began, bare_text=False)
+        expected = define(name, body, began)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return _inferred(found)  # people wrote into the marks: what stands there is drift
     # an instance whose `evaluators` were changed has written the other form
     return body if bare in (short, expected) else _overlaid(name, body, expected, bare)
 
@@ -227,7 +230,7 @@ def _share(targeting: Any) -> float | None:
 def _inferred(found: Definition) -> Body:
     """What can be told of a definition that hrctl did not write."""
     variants = found.get("variants") or {}
-    value = next(iter(variants.values()), None)
+    value = next(iter(variants.values()), None) if isinstance(variants, dict) else None
     kinds = {bool: "BOOLEAN", str: "STRING", int: "NUMBER", float: "NUMBER"}
     spec: dict[str, Any] = {
         "type": kinds.get(type(value), "OBJECT"),

@@ -167,6 +167,10 @@ class FlagdDriver:
     def _define(self, address: Address, body: Body) -> Definition:
         from hrctl.drivers.flagd.definition import define, kept, marked
 
+        if not all(
+            {"attribute", "all"} & one.keys() for one in body["spec"].get("targeting") or ()
+        ):
+            raise HrctlError(_unkept(address))
         text = kept(body)
         start = None
         if (body["spec"].get("rollout") or {}).get("steps"):
@@ -237,6 +241,16 @@ class FlagdDriver:
             address=address,
             hint="give one of them another name, or write them to different files",
         )
+
+
+def _unkept(address: Address) -> Diagnostic:
+    """HR252, for drift that no field says and that other changes would have to leave alone."""
+    return Diagnostic(
+        "HR252",
+        f"{address} cannot keep the targeting that people wrote beside other changes",
+        address=address,
+        hint="leave --keep-drift out, or undo in the file what no field of a flag can say",
+    )
 
 
 def _refused(path: Path, error: OSError | HrctlError) -> Diagnostic:

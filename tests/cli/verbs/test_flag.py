@@ -144,6 +144,43 @@ def test_a_plan_with_nothing_to_do_and_drift(shell: Shell) -> None:
     assert "live 90, wanted 10" in told
 
 
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [
+        ("hrctl.body", "{"),
+        ("hrctl.body", "[]"),
+        ("hrctl.body", '{"spec": 1}'),
+        ("hrctl.body", '{"spec": {"status": "ROLLOUT", "rollout": {"strategy": "X"}}}'),
+        ("hrctl.start", "yesterday"),
+    ],
+)
+def test_marks_that_people_wrote_into_are_drift(shell: Shell, mark: str, text: str) -> None:
+    begin(shell)
+    shell.hrctl("apply", "--yes")
+    held = document(shell)
+    held["flags"]["express"]["metadata"][mark] = text
+    (shell.root / "flags.json").write_text(json.dumps(held))
+    assert "drifted" in shell.hrctl("plan")
+    shell.hrctl("apply", "--yes")
+    shell.hrctl("plan", "--detailed-exitcode")
+    assert document(shell)["flags"]["express"]["metadata"].get(mark) != text
+
+
+def test_targeting_of_people_is_not_kept_beside_other_changes(shell: Shell) -> None:
+    begin(shell)
+    shell.hrctl("apply", "--yes")
+    held = document(shell)
+    held["flags"]["express"]["targeting"] = {"if": [{"==": [{"var": "plan"}, "x"]}, "on"]}
+    (shell.root / "flags.json").write_text(json.dumps(held))
+    shell.write("express.yaml", FLAG.replace("percentage: 10", "percentage: 20"))
+    before = document(shell)
+    assert shell.fails("apply", "--yes", "--keep-drift") == 1
+    assert "HR252 acme:FeatureFlag/express cannot keep" in shell.err
+    assert document(shell) == before
+    shell.hrctl("apply", "--yes", "--overwrite")
+    shell.hrctl("plan", "--detailed-exitcode")
+
+
 def test_a_foreign_flag_of_the_same_key_stops_the_plan(shell: Shell) -> None:
     begin(shell)
     theirs = {"state": "ENABLED", "variants": {"a": 1}, "metadata": {"owner": "checkout-team"}}

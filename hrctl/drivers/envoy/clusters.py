@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hrctl.drivers.envoy.names import Resource, duration, marked, socket_address
-from hrctl.drivers.mesh.names import cluster_name, is_ip
+from hrctl.drivers.mesh.names import cluster_name
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
+from hrctl.logic.mesh.listening import is_ip
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Json

@@ -8,11 +8,12 @@ from math import ceil
 from typing import Any, Final
 
 from hrctl.drivers.haproxy.text import FOREVER, OWNER, duration, quoted, times
-from hrctl.drivers.mesh.names import cluster_name, is_ip, numeric
+from hrctl.drivers.mesh.names import cluster_name, numeric
 from hrctl.logic.grid import chash
 from hrctl.logic.grid.selection import Nodes as Choice
 from hrctl.logic.grid.selection import is_open
 from hrctl.logic.mesh.haproxy import RETRIES
+from hrctl.logic.mesh.listening import is_ip
 from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Json

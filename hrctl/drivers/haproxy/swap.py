@@ -23,7 +23,7 @@ from hrctl.drivers.haproxy.configuration import Configuration, Files, State
 from hrctl.drivers.haproxy.keeping import Target, refused
 from hrctl.drivers.haproxy.place import Place
 from hrctl.drivers.haproxy.runtime import MAINTENANCE, RefusedError, Runtime
-from hrctl.drivers.mesh.names import is_ip
+from hrctl.logic.mesh.listening import is_ip
 from hrctl.model.values import Json
 
 _SERVER: Final = re.compile(r"^    server (\S+) \S+ (.*)$")

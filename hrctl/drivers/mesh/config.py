@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from hrctl.drivers.mesh.names import is_ip, split_address
+from hrctl.logic.mesh.listening import is_at_a_number
 from hrctl.model.kinds.base import HostPort
 
 
 def _at_a_number(listen: str) -> str:
-    host = split_address(listen)[0]
-    if host != "localhost" and not is_ip(host):
+    if not is_at_a_number(listen):
         raise ValueError("must name a number, such as 127.0.0.1 or 0.0.0.0, not a host")
     return listen
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from ipaddress import ip_address
 from typing import Any, Final
 
 from hrctl.model.address import Address
@@ -47,15 +46,6 @@ def numeric(address: str) -> tuple[str, int]:
     """As `split_address`, ``localhost`` as a number."""
     host, port = split_address(address)
     return "127.0.0.1" if host == "localhost" else host, port
-
-
-def is_ip(host: str) -> bool:
-    """Whether a host is a number, which needs no name server."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def called(destination: Mapping[str, Json]) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from hrctl.logic.mesh import expressions
-from hrctl.logic.mesh.refusal import Refusal, Spec, at_a_number, health_check, listed, mapping
+from hrctl.logic.mesh.refusal import (
+    Refusal,
+    Spec,
+    at_a_number,
+    health_check,
+    listed,
+    mapping,
+    unknown_expressions,
+)
 
 _REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
 _MOST: Final = 1000  # times that RE2 repeats anything
@@ -17,8 +25,9 @@ def refusals(kind: str, spec: Spec) -> list[Refusal]:
     """All that Envoy cannot do of a spec, with built-in defaults or without them."""
     found = [*health_check("Envoy", spec)]
     if kind == "Route":
-        parts = (at_a_number, _names, _circuit_breaker, _expressions)
+        parts = (at_a_number, _names, _circuit_breaker)
         found += [one for part in parts for one in part(spec)]
+        found += unknown_expressions(spec, unknown)
     return found
 
 
@@ -37,13 +46,6 @@ def _circuit_breaker(spec: Spec) -> Iterator[Refusal]:
             " it is left alone again"
         )
         yield Refusal("/circuitBreaker/halfOpenRequests", why)
-
-
-def _expressions(spec: Spec) -> Iterator[Refusal]:
-    for index, match in enumerate(listed(spec, "match")):
-        why = unknown(str(mapping(match, "path").get("regex") or ""))
-        if why is not None:
-            yield Refusal(f"/match/{index}/path/regex", why)
 
 
 def unknown(regex: str) -> str | None:

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hrctl.logic.mesh import expressions
-from hrctl.logic.mesh.refusal import Refusal, Spec, at_a_number, health_check, listed, mapping
+from hrctl.logic.mesh.refusal import (
+    Refusal,
+    Spec,
+    at_a_number,
+    health_check,
+    listed,
+    mapping,
+    unknown_expressions,
+)
 
 # `retry.on`, as HAProxy's `retry-on` has it
 RETRIES: Final[dict[str, tuple[str, ...]]] = {
@@ -28,8 +36,9 @@ def refusals(kind: str, spec: Spec) -> list[Refusal]:
     """All that HAProxy cannot do of a spec, with built-in defaults or without them."""
     found = [*health_check("HAProxy", spec)]
     if kind == "Route":
-        parts = (_place, _retry, _circuit_breaker, _requests, _expressions, _split, _unprintable)
+        parts = (_place, _retry, _circuit_breaker, _requests, _split, _unprintable)
         found += [one for part in parts for one in part(spec)]
+        found += unknown_expressions(spec, unknown)
     return found
 
 
@@ -83,13 +92,6 @@ def _requests(spec: Spec) -> Iterator[Refusal]:
         header = mapping(one, "grid").get("hashHeader")
         if isinstance(header, str) and not _HEADER.fullmatch(header):
             yield Refusal(f"/destinations/{index}/grid/hashHeader", _HEADERS)
-
-
-def _expressions(spec: Spec) -> Iterator[Refusal]:
-    for index, match in enumerate(listed(spec, "match")):
-        why = unknown(str(mapping(match, "path").get("regex") or ""))
-        if why is not None:
-            yield Refusal(f"/match/{index}/path/regex", why)
 
 
 def unknown(regex: str) -> str | None:

@@ -55,6 +55,21 @@ def place(listen: str) -> tuple[str, str]:
         return host, port
 
 
+def is_ip(host: str) -> bool:
+    """Whether a host is a number, which needs no name server."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_at_a_number(listen: str) -> bool:
+    """Whether a proxy can listen there: at a number, or localhost, which always stands for one."""
+    host, _ = place(listen)
+    return is_ip(host)
+
+
 def spelled_twice(listen: str, address: str, their_listen: str, other: str) -> str:
     """What is wrong where two routes write one place in two ways, in words."""
     return f"{listen} of {address} is the same place as {their_listen} of {other}"

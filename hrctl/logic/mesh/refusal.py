@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hrctl.logic.mesh.listening import is_at_a_number
 from hrctl.model.values import Json
 
 Spec = Mapping[str, Json]
@@ -57,18 +57,18 @@ def _is_asked(spec: Spec, port: Json) -> bool:
 
 def at_a_number(spec: Spec) -> Iterator[Refusal]:
     """A proxy listens at numbers."""
-    if spec.get("listen"):
-        host = str(spec["listen"]).rpartition(":")[0].strip("[]")
-        if host != "localhost" and not _is_ip(host):
-            yield Refusal("/listen", f"write an address such as 127.0.0.1, not the name '{host}'")
+    listen = str(spec.get("listen") or "")
+    if listen and not is_at_a_number(listen):
+        host = listen.rpartition(":")[0].strip("[]")
+        yield Refusal("/listen", f"write an address such as 127.0.0.1, not the name '{host}'")
 
 
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+def unknown_expressions(spec: Spec, unknown: Callable[[str], str | None]) -> Iterator[Refusal]:
+    """Paths for whose regular expression `unknown` tells what a proxy does not know of it."""
+    for index, match in enumerate(listed(spec, "match")):
+        why = unknown(str(mapping(match, "path").get("regex") or ""))
+        if why is not None:
+            yield Refusal(f"/match/{index}/path/regex", why)
 
 
 def mapping(held: Any, name: str) -> Mapping[str, Any]:

@@ -239,44 +239,18 @@ def _command(value: Any) -> str:
     raise wrong_type("a string or a list of strings", value)
 
 
-Duration = Annotated[
-    str,
-    Form(
-        _duration,
-        {
-            "anyOf": [
-                {
-                    "type": "string",
-                    "pattern": units.DURATION,
-                    "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
-                },
-                {"type": "number", "minimum": 0},
-            ],
-            "examples": ["30s", "5m", "1h30m"],
-        },
-        wanted="a duration",
-        types=_SCALARS,
-    ),
-]
-Lasting = Annotated[
-    str,
-    Form(
-        _lasting,
-        {
-            "anyOf": [
-                {
-                    "type": "string",
-                    "pattern": units.DURATION,
-                    "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
-                },
-                {"type": "number", "exclusiveMinimum": 0},
-            ],
-            "examples": ["30s", "5m", "1h30m"],
-        },
-        wanted="a duration",
-        types=_SCALARS,
-    ),
-]
+def _lasts(parse: Callable[[Any], str], number: Any) -> Form:
+    text: Any = {
+        "type": "string",
+        "pattern": units.DURATION,
+        "patternErrorMessage": "a duration is written as 30s, 5m, 1h30m or 2d",
+    }
+    schema: dict[str, Any] = {"anyOf": [text, number], "examples": ["30s", "5m", "1h30m"]}
+    return Form(parse, schema, wanted="a duration", types=_SCALARS)
+
+
+Duration = Annotated[str, _lasts(_duration, {"type": "number", "minimum": 0})]
+Lasting = Annotated[str, _lasts(_lasting, {"type": "number", "exclusiveMinimum": 0})]
 Cores = Annotated[
     float,
     Form(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from math import isclose
 from typing import Annotated, Final, Literal
-from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
@@ -27,87 +24,13 @@ from hrctl.model.kinds.base import (
     choices,
     exactly_one,
     one_of,
-    says,
 )
 from hrctl.model.kinds.conditions import is_or_left_out, needed, refused, typed, when
 from hrctl.model.kinds.conditions import one_of as has_one_of
 from hrctl.model.kinds.health import HealthCheck
 from hrctl.model.kinds.reference import Target
-
-HttpMethod = Annotated[
-    Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"],
-    choices(
-        "read",
-        "read the headers only",
-        "hand in",
-        "put in place of what is there",
-        "change a part",
-        "remove",
-        "ask what is allowed",
-        "open a tunnel",
-        "have the request sent back",
-    ),
-]
-_HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
-Header = Annotated[str, says(_HEADER, "the name of a header")]
-HeaderOrCookie = Annotated[str, says(_HEADER, "the name of a header or a cookie")]
-Line = Annotated[str, says(r"^[^\x00-\x08\x0a-\x1f\x7f]*$", "text in one line")]
-Path = Annotated[
-    str,
-    says(
-        r"^/[!\x22$->@-~]*$",
-        "a path begins with / and has no spaces, ? or #; other signs are written as %C3%BC",
-    ),
-]
-Host = Annotated[
-    str,
-    says(
-        r"^(\*|\*?[A-Za-z0-9._-]+|[A-Za-z0-9._-]+\*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$",
-        "a host is a name, with * for its beginning or its end, such as *.shop.example",
-    ),
-]
-_COOKIE: Final = r"^[!#-+\--:<-\[\]-~]*$"  # RFC 6265, section 4.1.1
-
-
-_OF_PROXIES: Final = ("bad escape \\", "global flags not at the start")
-
-
-def _no_expression(regex: str) -> str | None:
-    """Why a text is no regular expression; what only proxies know is let through."""
-    with catch_warnings():
-        simplefilter("ignore")
-        try:
-            re.compile(regex)
-        except re.error as error:
-            return None if error.msg.startswith(_OF_PROXIES) else str(error)
-    return None
-
-
-class PathMatch(Ruled):
-    """What the path must be; exactly one of exact, prefix, regex."""
-
-    model_config = exactly_one("exact", "prefix", "regex")
-
-    exact: Path | None = Field(None, description="The whole path.")
-    prefix: Path | None = Field(None, description="How it begins.")
-    regex: Filled | None = Field(None, description="A regular expression for the whole path.")
-
-    def rules(self) -> Iterator[Broken]:
-        """One way to match."""
-        yield from one_of(self, "path", ("exact", "prefix", "regex"))
-        why = None if self.regex is None else _no_expression(self.regex)
-        if why is not None:
-            yield Broken(
-                f"'{self.regex}' is not a regular expression: {why}", ("regex",), code="HR024"
-            )
-
-
-class Match(Spec):
-    """Which requests are meant; every part that is given must fit."""
-
-    path: PathMatch | None = Field(None, description="What the path must be.")
-    method: HttpMethod | None = Field(None, description="The request's method.")
-    headers: dict[Header, Line] = Field({}, description="Headers with exactly these values.")
+from hrctl.model.kinds.requests import Header, Host, Match
+from hrctl.model.kinds.split import TrafficSplit
 
 
 class Affinity(Ruled):
@@ -284,92 +207,6 @@ class Retry(Spec):
     budget: Budget | None = Field(
         None, description="Keeps retries from making an overload worse; left out: 3 at once."
     )
-
-
-class SplitRule(Spec):
-    """One rule of a traffic split."""
-
-    subset: Name = Field(description="The destination's subset.")
-    percentage: Percent | None = Field(None, description="Its share (PERCENTAGE).")
-    name: HeaderOrCookie | None = Field(None, description="The header or cookie (HEADER, COOKIE).")
-    value: Line | None = Field(None, description="The value that leads there (HEADER, COOKIE).")
-
-
-def _split_by(*wanted: str) -> conditions.Schema:
-    others = [name for name in ("percentage", "name", "value") if name not in wanted]
-    told = f"only {' and '.join(wanted)} count in this mode"
-    return typed("rules", {"items": {**refused(told, *others), **needed(*wanted)}})
-
-
-_BAKED: Final[conditions.Schema] = {
-    "pattern": _COOKIE,
-    "patternErrorMessage": 'the value of a cookie has no spaces and none of " , ; \\',
-}
-
-
-class TrafficSplit(Ruled):
-    """Who goes to which subset."""
-
-    model_config = conditions.rules(
-        when(is_or_left_out("mode", "PERCENTAGE"), _split_by("percentage")),
-        when(has_one_of("mode", "HEADER", "COOKIE"), _split_by("name", "value")),
-        when(has_one_of("mode", "COOKIE"), typed("rules", {"items": typed("value", _BAKED)})),
-    )
-
-    mode: Annotated[
-        Literal["PERCENTAGE", "HEADER", "COOKIE"],
-        choices("by shares", "by the value of a header", "by the value of a cookie"),
-    ] = Field("PERCENTAGE", description="What decides.")
-    rules_: Annotated[list[SplitRule], Field(min_length=1)] = Field(
-        alias="rules", description="In order; the first that fits wins."
-    )
-
-    def rules(self) -> Iterator[Broken]:
-        """Each rule has what the mode looks at, and shares make a whole."""
-        wanted = ("percentage",) if self.mode == "PERCENTAGE" else ("name", "value")
-        whole = True
-        for index, rule in enumerate(self.rules_):
-            for field in ("percentage", "name", "value"):
-                present = getattr(rule, field) is not None
-                if present == (field in wanted):
-                    continue
-                whole = False
-                verb = "does not go with" if present else "is needed for"
-                yield Broken(
-                    f"'{field}' {verb} mode {self.mode}",
-                    ("rules", index, field) if present else ("rules", index),
-                    (("mode",), ("rules",)),
-                    at_key=present,
-                )
-        if whole and self.mode != "PERCENTAGE":
-            yield from self._by_name()
-        total = sum(rule.percentage or 0 for rule in self.rules_)
-        if self.mode == "PERCENTAGE" and whole and not isclose(total, 100):
-            yield Broken(
-                f"the percentages of trafficSplit add up to {total:g}, not 100",
-                ("rules",),
-                (("rules",),),
-                at_key=True,
-            )
-
-    def _by_name(self) -> Iterator[Broken]:
-        """What a cookie holds; each header or cookie with its value once."""
-        cookie = self.mode == "COOKIE"
-        seen: dict[tuple[str, str], int] = {}
-        for index, rule in enumerate(self.rules_):
-            name, value = rule.name or "", rule.value or ""
-            at, needs = ("rules", index), (("mode",), ("rules",))
-            if cookie and not re.fullmatch(_COOKIE, value):
-                yield Broken(
-                    f"'{value}' is not the value of a cookie", (*at, "value"), needs, "HR024"
-                )
-            first = seen.setdefault((name if cookie else name.lower(), value), index)
-            if first != index:
-                yield Broken(
-                    f"rule {index + 1} never counts: rule {first + 1} wants the same {name}",
-                    at,
-                    needs,
-                )
 
 
 class Tracing(Spec):

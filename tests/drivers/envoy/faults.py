@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,7 @@ def answer(mesh: Mesh) -> str | None:
         return None
 
 
-class Faults:
+class Faults(ABC):
     """Subclass it in the tests of a proxy."""
 
     refusal: ClassVar[str]  # the code of what the proxy refuses
@@ -58,9 +59,9 @@ class Faults:
     timeout: ClassVar[str]  # how long it is waited for, when it is asked how it is
 
     @staticmethod
+    @abstractmethod
     def pid(mesh: Mesh) -> int | None:
         """The process that answers; None where none does."""
-        raise NotImplementedError
 
     def is_back(self, mesh: Mesh, before: int | None) -> None:
         eventually(lambda: self.pid(mesh) not in {None, before}, "it is restarted")

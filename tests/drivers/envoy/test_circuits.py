@@ -83,6 +83,7 @@ def test_a_part_of_the_hosts_is_half_open(mesh: Mesh) -> None:
     fail(mesh, 1)
     eventually(lambda: circuit(mesh) == "OPEN", "both are")
     answered(mesh, 503)
+    assert mesh.answers(20) == {"503": 20}
 
 
 def test_not_more_hosts_than_allowed_are_left_alone(mesh: Mesh) -> None:

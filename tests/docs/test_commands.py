@@ -33,6 +33,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import remove
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
@@ -126,9 +128,9 @@ class Shell:
 @contextmanager
 def page_shell() -> Iterator[Shell]:
     """A shell in a new folder; supervisors that a page leaves running there are ended."""
-    with tempfile.TemporaryDirectory(prefix="docs-") as folder:
-        home = Path(folder, "home")
-        work = Path(folder, "work")
+    folder = Path(tempfile.mkdtemp(prefix="docs-"))
+    try:
+        home, work = folder / "home", folder / "work"
         home.mkdir()
         work.mkdir()
         home.joinpath(".gitconfig").write_text(
@@ -143,6 +145,8 @@ def page_shell() -> Iterator[Shell]:
         finally:
             shell.close()
             _end_supervisors(work)
+    finally:
+        remove(folder)
 
 
 def _end_supervisors(folder: Path) -> None:

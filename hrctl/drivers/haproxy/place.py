@@ -10,6 +10,8 @@ external: `config`, and <its name>.map beside it; the bodies and digests are kep
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ from hrctl.model.values import Json, canonical
 
 _BEGINNING: Final = 65_536  # bytes, of which our own words are among the first
 _APPLIED: Final = "applied.json"
+# HAProxy binds "<path>.<process id>.tmp" first and keeps 10 bytes for that of the 107 that Linux
+# has for the path of a socket, of the 103 that macOS has.
+_SOCKET_LIMIT: Final = 93 if sys.platform == "darwin" else 97
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,9 @@ class Place(MeshPlace):
         listen = str(config.get("listen") or DEFAULT_LISTEN)
         folders = Folders.of({"mode": "embedded"}, context)
         if config.get("mode", "embedded") == "embedded":
-            socket = str(folders.socket().with_suffix(".haproxy"))
+            socket = _socket(folders, ".haproxy", ".ha")
             settings = Settings(folders.run / "haproxy.cfg", "splits.map", listen, socket)
-            own = str(folders.socket().with_suffix(".master"))
+            own = _socket(folders, ".master", ".hm")
             return cls(folders.run, settings, socket, own, folders=folders)
         file = Path(path(config["config"]))
         settings = Settings(file, f"{file}.map", listen)
@@ -197,6 +202,17 @@ class Place(MeshPlace):
 
     def _note(self, held: Mapping[str, Json]) -> None:
         write_private(self.home / _APPLIED, json.dumps(held).encode())
+
+
+def _socket(folders: Folders, suffix: str, shorter: str) -> str:
+    """Return the path of a socket beside supervisord's, with the first suffix where that fits.
+
+    The shorter suffix always fits: it has fewer bytes than ``.sock``, see `SOCKET_LIMIT`.
+    """
+    path = str(folders.socket().with_suffix(suffix))
+    if len(os.fsencode(path)) <= _SOCKET_LIMIT:
+        return path
+    return str(folders.socket().with_suffix(shorter))
 
 
 def digests(files: Files) -> dict[str, str]:

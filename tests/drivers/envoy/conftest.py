@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from hrctl.model.kinds.route import RouteSpec
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.values import Body, Json, digest
 from tests.drivers.supervisor.conftest import free_ports
+from tests.processes import remove
 
 HERE = Path(__file__).parent
 PATIENCE = 30.0
@@ -225,7 +225,7 @@ def run(made: Mesh) -> Iterator[Mesh]:
         for one in made.backends.values():
             one.process.kill()
             one.process.wait()
-        shutil.rmtree(made.driver.context.root, ignore_errors=True)
+        remove(made.driver.context.root)
 
 
 @pytest.fixture

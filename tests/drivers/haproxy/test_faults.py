@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from tests.drivers.envoy.conftest import Answer, Mesh, eventually, node_body, ro
 from tests.drivers.envoy.faults import WEB, Faults, body_of, code
 from tests.drivers.haproxy.conftest import worker
 from tests.drivers.supervisor.conftest import free_ports
+from tests.processes import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -339,3 +341,25 @@ def test_an_answer_elsewhere_than_at_the_port_is_not_ours(mesh: Mesh) -> None:
         assert client.recv(4000).startswith(b"HTTP/1.1 200")
     with pytest.raises(OSError, match="refused"):
         Answer.of(port)
+
+
+@pytest.mark.parametrize("length", [92, 93, 94, 95])
+def test_each_path_that_supervisord_takes_is_one_for_haproxy(length: int) -> None:
+    """HAProxy takes 97 bytes, and `.haproxy` is three longer than supervisord's `.sock`."""
+    base = Path("/tmp") / f"h{length}{os.getpid()}"  # noqa: S108  # of a length that is known
+    tail = "/.hrctl/run/edge/supervisor.sock"
+    root = base / ("x" * (length - len(str(base)) - 1 - len(tail)))
+    root.mkdir(parents=True)
+    driver = HaproxyDriver({}, Context("edge", "acme", root, root / ".hrctl")).__enter__()
+    mesh = Mesh(driver, port=free_ports())
+    try:
+        assert len(str(root) + tail) == length
+        mesh.route(destinations=[mesh.to("v1")])
+        assert mesh.get("/").body == "v1"
+    finally:
+        driver.down()
+        driver.__exit__()
+        for backend in mesh.backends.values():
+            backend.process.kill()
+            backend.process.wait()
+        remove(base)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from hrctl.model.address import Address
 from hrctl.model.kinds.service import ServiceSpec
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.values import Body, Json, digest, is_reference
+from tests.processes import remove
 
 HERE = Path(__file__).parent
 SERVER = f"{sys.executable} -I -S {HERE / 'server.py'}"
@@ -166,7 +166,7 @@ class Project:
 def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="hr", dir="/tmp"))  # a socket needs a short path
     yield path
-    shutil.rmtree(path)
+    remove(path)
 
 
 def end(driver: SupervisorDriver) -> None:
@@ -246,14 +246,17 @@ def supervisord() -> Iterator[External]:
         client = Client(folder / "s", username="me", password="open")  # noqa: S106  # of the tests
         yield External(folder, client)
         process.terminate()
-    shutil.rmtree(folder)
+    remove(folder)
 
 
 @pytest.fixture
-def external(supervisord: External, monkeypatch: pytest.MonkeyPatch) -> Iterator[External]:
+def external(
+    supervisord: External, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[External]:
     monkeypatch.setenv("SUPERVISOR_PASSWORD", "open")
     yield supervisord
     supervisord.clear()
+    assert folder.is_dir(), "the folder goes after what works in it"
 
 
 @pytest.fixture

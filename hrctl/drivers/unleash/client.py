@@ -81,7 +81,7 @@ class Client:
             try:
                 status, retry_after, held = self._send(method, path, body)
             except (OSError, http.client.HTTPException) as error:
-                if isinstance(error, ConnectionRefusedError) or _is_untrusted(error):
+                if isinstance(error, ConnectionRefusedError) or _certificate_hint(error):
                     raise self._unreachable(error) from error
                 if not repeatable:
                     raise Lost(_said_by(error)) from error
@@ -170,8 +170,8 @@ class Client:
     def _unreachable(self, why: Exception | str) -> HrctlError:
         said = why if isinstance(why, str) else _said_by(why)
         hint = "start it, or mend `url` in hrctl.yaml"
-        if isinstance(why, Exception) and _is_untrusted(why):
-            hint = "name the file of its certificate authority as `caFile` in hrctl.yaml"
+        if isinstance(why, Exception):
+            hint = _certificate_hint(why) or hint
         said = self._token.redacted(said)
         return HrctlError.of("HR080", f"cannot reach Unleash at {self.url}: {said}", hint=hint)
 
@@ -204,8 +204,24 @@ def asked(client: Client, method: str, path: str, body: Any = None) -> Any:
         raise client.lost(lost) from lost
 
 
-def _is_untrusted(error: Exception) -> bool:
-    return type(error).__name__ == "SSLCertVerificationError"  # without importing ssl
+# The numbers of OpenSSL (x509_vfy.h) for a chain that ends at nobody whom we trust, ...
+_UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 27})
+_OUT_OF_DATE: Final = frozenset({9, 10})  # ... for validity that has not begun or has ended, ...
+_OTHER_NAME: Final = frozenset({62, 64})  # ... and for the name or address of another host.
+
+
+def _certificate_hint(error: Exception) -> str | None:
+    """Return the way out where the server's certificate was refused, None for other errors."""
+    if type(error).__name__ != "SSLCertVerificationError":  # compared without importing ssl
+        return None
+    code = getattr(error, "verify_code", None)
+    if code in _UNTRUSTED:
+        return "name the file of its certificate authority as `caFile` in hrctl.yaml"
+    if code in _OUT_OF_DATE:
+        return "renew its certificate, or correct the clock of this machine"
+    if code in _OTHER_NAME:
+        return "let `url` in hrctl.yaml name the host that its certificate is for"
+    return "issue the certificates of the server and of its authority anew, as RFC 5280 demands"
 
 
 def _said_by(error: Exception) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -115,48 +116,60 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEASH_TOKEN", ADMIN)
 
 
+@dataclass
+class Authority:
+    """A certificate authority of our own."""
+
+    folder: Path
+    ca: Path
+
+    @classmethod
+    def create(cls, folder: Path, *extensions: str) -> Authority:
+        """Issue the certificate of an authority with these extensions, and no others."""
+        config = folder / "authority.cnf"
+        lines = ["[req]", "distinguished_name=name", "x509_extensions=authority", "[name]"]
+        config.write_text("\n".join([*lines, "[authority]", *extensions]) + "\n")
+        ca = folder / "ca.pem"
+        _openssl(
+            *(*_NEW, "-x509", "-days", "1", "-subj", "/CN=ours", "-config", config),
+            *("-keyout", folder / "ca.key", "-out", ca),
+        )
+        return cls(folder, ca)
+
+    def server(self, name: str = "IP:127.0.0.1", days: int = 1) -> ssl.SSLContext:
+        """Issue a certificate for a server of this name, valid for so many days from now on."""
+        key, request = self.folder / "key.pem", self.folder / "request.pem"
+        certificate, extensions = self.folder / "server.pem", self.folder / "server.cnf"
+        extensions.write_text(f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\n")
+        _openssl(*_NEW, "-subj", "/CN=unleash", "-keyout", key, "-out", request)
+        _openssl(
+            *("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.folder / "ca.key"),
+            *("-days", str(days), "-CAcreateserial", "-extfile", extensions, "-out", certificate),
+        )
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trust.load_cert_chain(certificate, key)
+        return trust
+
+
+_NEW = ("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+# Without the key usage Python 3.13 takes no authority (VERIFY_X509_STRICT).
+_EXTENSIONS = (
+    "basicConstraints=critical,CA:TRUE",
+    "keyUsage=critical,keyCertSign,cRLSign",
+    "subjectKeyIdentifier=hash",
+)
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
 @pytest.fixture
-def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate authority of our own, and a server that it vouches for."""
+def authority(tmp_path: Path) -> Authority:
+    """A certificate authority that every Python takes."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    key, ca, request = tmp_path / "key.pem", tmp_path / "ca.pem", tmp_path / "request.pem"
-    made, name = tmp_path / "made.pem", tmp_path / "name.cnf"
-    name.write_text("subjectAltName=IP:127.0.0.1\n")
-    new: list[str | Path] = [
-        "openssl",
-        "req",
-        "-new",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-    ]
-    new.append("-nodes")
-    day = ["-days", "1"]
-    ca_key = tmp_path / "ca.key"
-    sign: list[str | Path] = [
-        "openssl",
-        "x509",
-        "-req",
-        "-in",
-        request,
-        "-CA",
-        ca,
-        "-CAkey",
-        ca_key,
-        *day,
-    ]
-    commands: list[list[str | Path]] = [
-        [*new, "-x509", *day, "-subj", "/CN=ours", "-keyout", ca_key, "-out", ca],
-        [*new, "-subj", "/CN=unleash", "-keyout", key, "-out", request],
-        [*sign, "-CAcreateserial", "-extfile", name, "-out", made],
-    ]
-    for command in commands:
-        subprocess.run(command, check=True, capture_output=True)
-    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trust.load_cert_chain(made, key)
-    return ca, trust
+    return Authority.create(tmp_path, *_EXTENSIONS)
 
 
 @pytest.mark.usefixtures("token")
@@ -251,12 +264,11 @@ def test_an_unleash_that_stays_busy_is_told(front: Front, tmp_path: Path) -> Non
 
 
 def test_tls_with_an_authority_of_our_own(
-    project: UnleashProject, unleash: Unleash, authority: tuple[Path, ssl.SSLContext]
+    project: UnleashProject, unleash: Unleash, authority: Authority
 ) -> None:
-    ca, trust = authority
-    shutil.copy(ca, project.root / "ca.pem")
+    shutil.copy(authority.ca, project.root / "ca.pem")
     project.flag(FLAG)
-    front = Front(unleash, trust)
+    front = Front(unleash, authority.server())
     try:
         project.configure(front.url)
         assert project.fails("plan") == 1
@@ -270,6 +282,55 @@ def test_tls_with_an_authority_of_our_own(
         assert "cannot read the certificates" in project.err
     finally:
         front.stop()
+
+
+def _refused_with(
+    project: UnleashProject, unleash: Unleash, authority: Authority, trust: ssl.SSLContext
+) -> str:
+    """Plan against a server that the authority in `caFile` does not vouch for as it should."""
+    shutil.copy(authority.ca, project.root / "ca.pem")
+    project.flag(FLAG)
+    front = Front(unleash, trust)
+    try:
+        project.configure(front.url, more="      caFile: ca.pem\n")
+        assert project.fails("plan") == 1
+    finally:
+        front.stop()
+    assert "HR080" in project.err
+    assert "caFile" not in project.err
+    return project.err
+
+
+def test_a_certificate_for_another_host_is_no_matter_of_the_authority(
+    project: UnleashProject, unleash: Unleash, authority: Authority
+) -> None:
+    trust = authority.server("DNS:unleash.example")
+    assert "the host that its certificate is for" in _refused_with(
+        project, unleash, authority, trust
+    )
+
+
+def test_a_certificate_that_has_ended_is_to_be_renewed(
+    project: UnleashProject, unleash: Unleash, authority: Authority
+) -> None:
+    trust = authority.server(days=-1)
+    assert "renew its certificate" in _refused_with(project, unleash, authority, trust)
+
+
+def test_an_authority_without_key_usage_is_to_be_issued_anew(
+    project: UnleashProject, unleash: Unleash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = ssl.create_default_context
+
+    def strict(*, cafile: str) -> ssl.SSLContext:
+        context = usual(cafile=cafile)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python has it from 3.13 on
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    authority = Authority.create(tmp_path, _EXTENSIONS[0], _EXTENSIONS[2])
+    refusal = _refused_with(project, unleash, authority, authority.server())
+    assert "issue the certificates" in refusal
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,10 @@ for path in sorted(Path(sys.argv[1]).rglob("*.yaml")):
 """
 
 
+# The programs that a row compares with, beside git and Python.
+NEEDS = {"decrypt": ("age",)}
+
+
 class Table:
     """Rows of work, what was measured, and what is to be reached."""
 
@@ -296,7 +300,13 @@ def main() -> None:
     }
     try:
         for name, measure in rows.items():
-            if not only or name in only:
+            lacking = [program for program in NEEDS.get(name, ()) if shutil.which(program) is None]
+            if only and name not in only:
+                continue
+            if lacking:
+                reason = f"not measured: {' and '.join(lacking)} not installed"
+                table.add(f"`{name}`", reason, "-", reached=None)
+            else:
                 measure()
     finally:
         if given.keep is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -120,7 +122,21 @@ def pointers(value: Any, where: str = "") -> list[str]:
     return found
 
 
+# A float in the core schema (YAML 1.2.2, 10.3.2), a string to ruamel.yaml: `.5E3`.
+_POINT_FIRST = re.compile(r"[-+]?\.[0-9]+[eE][-+]?[0-9]+")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(".0E0", 0.0), (".5e3", 500.0), ("-.5E-1", -0.05), ("+.5E+1", 5.0)]
+)
+def test_a_float_may_begin_with_its_point(text: str, value: float) -> None:
+    assert resolve(text) == value
+    assert isinstance(resolve(text), float)
+    assert needs_quotes(text)
+
+
 @given(st.from_regex(r"[-+.0-9xoeEInfaNn_:]{1,8}|[ntfyoNTFYO][a-zA-Z]{0,4}", fullmatch=True))
+@example(".0E0")
 @settings(max_examples=400)
 def test_ruamel_resolves_plain_scalars_alike(text: str) -> None:
     try:
@@ -133,8 +149,9 @@ def test_ruamel_resolves_plain_scalars_alike(text: str) -> None:
         or len(theirs) != 2
         or "_" in text
         or text.lower()[:3].endswith("0b")
+        or _POINT_FIRST.fullmatch(text)
     ):
-        return  # not one scalar, or one of the forms of 1.1 that ruamel.yaml still takes
+        return  # not one scalar, or a form in which ruamel.yaml departs from the core schema
     if isinstance(theirs[1], (str, int, float, bool, type(None))):
         assert same(theirs[1], ours)
 

@@ -106,6 +106,8 @@ def _chdir(_ctx: click.Context, _param: click.Parameter, value: str | None) -> N
     if value:
         try:
             os.chdir(value)
+            # as a shell does: it tells through which links the folder was named
+            os.environ["PWD"] = str(Path(os.environ.get("PWD", "")) / value)
         except OSError as error:
             raise HrctlError.of(
                 "HR144", f"cannot work in '{value}': {(error.strerror or '').lower()}"

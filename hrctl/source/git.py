@@ -187,6 +187,11 @@ def _ask(
         return files, *_status(finish(status, "status"), prefix)
 
 
+def tracks_link(top: Path, path: str) -> bool:
+    """Return whether git tracks this path as a symbolic link."""
+    return run(top, "ls-files", "-s", "-z", "--", f":(literal){path}").startswith(b"120000 ")
+
+
 def _is_ignored(root: Path) -> bool:
     """Whether the repository around takes no notice of the project: it lies in an ignored folder.
 

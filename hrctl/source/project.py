@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -63,9 +64,11 @@ def find(start: Path) -> Project:
 
     Raises:
         HrctlError: HR060, where no folder upwards has an hrctl.yaml; HR061 and others, where
-            that is not right.
+            that is not right; HR310, where a link leads to it.
     """
-    start = start.resolve()
+    named, start = _as_named(start), start.resolve()
+    if named != start:
+        _refuse_linked_folder(named)
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return load(folder)
@@ -76,12 +79,40 @@ def find(start: Path) -> Project:
     )
 
 
+def _as_named(start: Path) -> Path:
+    """Return a folder with the links that the shell, or -C, went through."""
+    named = Path(os.environ.get("PWD") or start)
+    try:
+        same = named.is_absolute() and named.samefile(start)
+    except OSError:  # PWD is of a folder that is gone
+        same = False
+    return named if same else start.absolute()
+
+
+def _refuse_linked_folder(named: Path) -> None:
+    """Refuse a folder behind a link that the repository tracks; a link of the user's own is fine.
+
+    Raises:
+        HrctlError: HR310.
+    """
+    from hrctl.source import git
+
+    top = git.toplevel(named)
+    while top is not None and named != top:
+        path = named.relative_to(top).as_posix()
+        if named.is_symlink() and git.tracks_link(top, path):
+            raise linked(path)
+        named = named.parent
+
+
 def load(root: Path) -> Project:
     """The project in this folder.
 
     Raises:
-        HrctlError: with all that is wrong with the file.
+        HrctlError: with all that is wrong with the file; HR310, where it is a link.
     """
+    if (root / FILE).is_symlink():
+        raise linked(FILE)
     try:
         data = (root / FILE).read_bytes()
     except OSError as error:
@@ -93,6 +124,15 @@ def load(root: Path) -> Project:
             found = _check(data)
             cache.store((), [(FILE, key, pack(found))], (), 0)
     return _project(root, found)
+
+
+def linked(path: str) -> HrctlError:
+    """Refuse a project file behind a symbolic link: the link decides what it says, unreviewed."""
+    return HrctlError.of(
+        "HR310",
+        f"{path} is a symbolic link, so the settings would come from another place",
+        hint=f"put the file itself there; -C DIR names a folder that holds {FILE}",
+    )
 
 
 def _project(root: Path, document: Mapping[str, Any]) -> Project:

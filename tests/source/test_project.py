@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from hrctl.cli.main import main
 from hrctl.diagnostics import HrctlError
 from hrctl.source import parse, project
-
-if TYPE_CHECKING:
-    from tests.conftest import ProjectFolder
+from tests.conftest import ProjectFolder
 
 HEAD = "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\n"
 
@@ -103,3 +101,39 @@ def test_a_project_file_that_cannot_be_read(folder: ProjectFolder) -> None:
     (folder.root / "hrctl.yaml").mkdir()
     with pytest.raises(HrctlError, match=r"HR067 hrctl\.yaml cannot be read: Is a directory"):
         project.load(folder.root)
+
+
+def test_a_project_file_behind_a_link_is_refused(folder: ProjectFolder) -> None:
+    (folder.root / "hrctl.yaml").rename(folder.root / "other.yml")
+    (folder.root / "hrctl.yaml").symlink_to("other.yml")
+    for read in (project.load, project.find):
+        with pytest.raises(HrctlError, match=r"HR310 hrctl\.yaml is a symbolic link"):
+            read(folder.root)
+
+
+def test_a_folder_behind_a_tracked_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`working-directory: platform` of a workflow, and a branch that makes `platform` a link."""
+    repository = ProjectFolder(tmp_path / "repository")
+    repository.write({"attacker/hrctl.yaml": HEAD, "attacker/a/b.txt": ""})
+    (repository.root / "platform").symlink_to("attacker")
+    repository.commit()
+    for name in ("platform", "platform/a"):
+        monkeypatch.chdir(repository.root / name)
+        monkeypatch.setenv("PWD", str(repository.root / name))
+        with pytest.raises(HrctlError, match="HR310 platform is a symbolic link"):
+            project.find(Path.cwd())
+    monkeypatch.chdir(repository.root)
+    monkeypatch.setenv("PWD", str(repository.root))
+    assert main(["-C", "platform", "validate"]) == 1
+
+    monkeypatch.chdir(repository.root)
+    away = tmp_path / "away"
+    away.symlink_to(repository.root)
+    monkeypatch.setenv("PWD", str(away))
+    assert project.find(Path.cwd()).root == repository.root, "a link around the repository is fine"
+    (repository.root / "mine").symlink_to("attacker")
+    monkeypatch.chdir(repository.root / "mine")
+    monkeypatch.setenv("PWD", str(repository.root / "mine"))
+    assert project.find(Path.cwd()).root == repository.root / "attacker", "not tracked"

@@ -115,7 +115,8 @@ def _of_project(ctx: typer.Context) -> list[Path]:
     from hrctl.source.project import FILE
 
     with Session(console_of(ctx)) as session:
-        root = session.project.root
-        listing = git.list_worktree(root, session.project.manifests)
-    names = sorted({FILE, *listing.files})
+        project = session.project
+        root = project.root
+        files = project.without_ignored(git.list_worktree(root, project.manifests).files)
+    names = sorted({FILE, *files})
     return [Path(os.path.relpath(root / name)) for name in names]

@@ -85,7 +85,8 @@ def load(project: Project, revision: str | None = None) -> Loaded:
         listing = git.list_worktree(root, project.manifests)
     else:
         listing = git.list_revision(root, revision, project.manifests)
-    files = {path: blob for path, blob in listing.files.items() if path != FILE}
+    files = project.without_ignored(listing.files)
+    files.pop(FILE, None)
     cache = Cache(project.state_dir / "cache.db").__enter__()
     try:
         sources = Sources(root, files, cache, from_git=revision is not None)

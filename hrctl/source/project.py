@@ -47,6 +47,19 @@ class Project:
     blast_radius: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     secrets: Mapping[str, Json] = field(default_factory=dict)
     parallelism: int = 10
+    ignore: tuple[str, ...] = ()
+
+    def without_ignored(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Return the files, paths and blob ids, that no glob of `spec.ignore` matches."""
+        if not self.ignore:
+            return dict(files)
+        from hrctl.model.recipients import matches
+
+        return {
+            path: blob
+            for path, blob in files.items()
+            if not any(matches(glob, path) for glob in self.ignore)
+        }
 
     @property
     def state_dir(self) -> Path:
@@ -150,6 +163,7 @@ def _project(root: Path, document: Mapping[str, Any]) -> Project:
         blast_radius=spec["blastRadius"],
         secrets=spec["secrets"],
         parallelism=spec["parallelism"],
+        ignore=tuple(spec["ignore"]),
     )
 
 

@@ -25,10 +25,7 @@ PARALLEL_FROM: Final = 200  # files; below, starting processes costs more than i
 _HEAD: Final = re.compile(r"(?:(?:---|%[^\n]*)?[ \t]*(?:#[^\n]*)?\r?\n)*")
 _BATCH: Final = 100
 _STALE_FLAG: Final = "HR032"  # depends on the day, so it is told apart from what is cached
-_OURS: Final = "hrctl.dev/"
-_API_VERSION: Final = re.compile(
-    r"""^["']?apiVersion["']?[ \t]*:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE
-)
+GROUP: Final = "hrctl.dev/"  # how the apiVersion of each manifest begins
 _KIND: Final = re.compile(r"\b(?:kind|apiVersion)\b")
 _DIALECT: Final = frozenset({"HR005", "HR006", "HR010", "HR011"})
 
@@ -138,12 +135,17 @@ def _parse_document(
 
     value, found = parse_chunk(chunk, path)
     if value is None or found:
-        return None, [] if _is_foreign(chunk.text, found) else found
+        return None, _unreadable(path, chunk, found)
     version = value.get("apiVersion")
-    if isinstance(version, str) and not version.startswith(_OURS):
-        return None, []  # a manifest of another tool
-    if value.get("kind") == "Project" or ("apiVersion" not in value and "kind" not in value):
-        return None, []  # hrctl.yaml itself; a file that is no manifest at all
+    if not (isinstance(version, str) and version.startswith(GROUP)):
+        from hrctl.source.foreign import is_foreign, misspelt
+
+        foreign = is_foreign(value)
+        problem = misspelt(path, chunk, version) if isinstance(version, str) else None
+        if foreign or problem:
+            return None, [problem] if problem and not foreign else []
+    elif value.get("kind") == "Project":
+        return None, []  # hrctl.yaml itself
     complete, problems = check(value)
     if problems:
         return None, [diagnostic(path, chunk, problem) for problem in problems]
@@ -155,16 +157,23 @@ def _parse_document(
     return [number, first_line(chunk), text_digest, digest, complete, value], []
 
 
-def _is_foreign(text: str, found: Sequence[Diagnostic]) -> bool:
-    """Whether a document that hrctl cannot read is none of its own.
+def _unreadable(path: str, chunk: Chunk, problems: list[Diagnostic]) -> list[Diagnostic]:
+    """Return what is to be said of a document that hrctl cannot read; nothing of a foreign one.
 
-    It says so by its apiVersion; or it has neither that nor a kind, and is good YAML but for what
-    hrctl leaves out: the tags and merge keys of other programs' files.
+    Such a document says so by its apiVersion; or it has neither that nor a kind, and is good YAML
+    but for what hrctl leaves out: the tags and merge keys of other programs' files.
     """
-    version = _API_VERSION.search(text)
-    if version is not None:
-        return not version[1].startswith(_OURS)
-    return _KIND.search(text) is None and all(one.code in _DIALECT for one in found)
+    from hrctl.source.foreign import is_foreign_text, misspelt
+
+    foreign = is_foreign_text(chunk.text)
+    if foreign is None:
+        foreign = _KIND.search(chunk.text) is None and all(
+            problem.code in _DIALECT for problem in problems
+        )
+    if foreign:
+        return []
+    problem = misspelt(path, chunk)
+    return [problem] if problem else problems
 
 
 def check(value: dict[str, Any]) -> tuple[bool, list[Any]]:

@@ -59,7 +59,10 @@ BESIDE: Final = {f"HR{number:03}" for number in range(40, 60)}
 # What the schema refuses and hrctl lets pass.
 NULL: Final = "`null` in a document that is no patch, where it removes what is inherited"
 INHERITED: Final = "a required field that is left out since a registry's `defaults` give it"
-FOREIGN: Final = "a document of another `apiVersion`, or of none, which hrctl passes over"
+FOREIGN: Final = (
+    "a document of another program: with an `apiVersion` and a kind that are not hrctl's, "
+    "or with neither"
+)
 
 
 @cache

@@ -247,6 +247,39 @@ def test_files_of_other_tools_are_passed_over(folder: ProjectFolder) -> None:
     assert set(folder.load().tree.rows) == {"acme:Registry/acme"}
 
 
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("apiVersion: hrctl.dev.v1\nkind: Service", "1:13 HR027"),
+        ("apiVersion: hrctl/v1\nkind: Servce", "1:13 HR027"),
+        ("apiVersion: hrtcl.dev/v1\nkind: Service", "1:13 HR027"),
+        ("# mine\n'apiVersion':   'Hrctl.dev/v1'\nkind: Service", "2:18 HR027"),
+        ("apiVersion: v1\nkind: Service", "1:13 HR027"),
+        ("apiVersion: v1\nkind: Service\nspec: {{ .Values.x }}", "1:13 HR027"),
+        ("apiversion: hrctl.dev/v1\nKind: Service", "1:1 HR020 1:1 HR023 1:1 HR023 2:1 HR020"),
+        ("version: hrctl.dev/v1\ntype: Service", "1:1 HR020 1:1 HR023 1:1 HR023 2:1 HR020"),
+    ],
+)
+def test_what_may_be_meant_for_hrctl_is_never_passed_over(
+    folder: ProjectFolder, head: str, told: str
+) -> None:
+    spec = "" if "spec" in head else "\nspec: {type: API}"
+    folder.write({"registry.yaml": ROOT, "a.yaml": f"{head}\nmetadata: {{name: a}}{spec}\n"})
+    assert " ".join(one.removeprefix("a.yaml:") for one in folder.told()) == told
+
+
+def test_files_that_the_project_ignores(folder: ProjectFolder) -> None:
+    kubernetes = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {}\n"
+    files = ("charts/a/templates/b.yaml", "k8s/a.yaml", "k8s/b/a.yaml", "p/kube.yml")
+    folder.write({"registry.yaml": ROOT, **dict.fromkeys(files, kubernetes)})
+    assert folder.told() == [f"{path}:1:13 HR027" for path in files]
+    head = "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\n"
+    folder.write({"hrctl.yaml": head + "spec: {ignore: [charts/**, k8s/*.yaml, '**/kube.yml']}\n"})
+    assert folder.told() == ["k8s/b/a.yaml:1:13 HR027"]
+    folder.commit()
+    assert folder.load("HEAD").files == 2, "an earlier version, too"
+
+
 def test_line_ends_of_windows(folder: ProjectFolder) -> None:
     text = service("a", "  replica: 1\n").replace("\n", "\r\n")
     folder.write({"registry.yaml": ROOT.replace("\n", "\r\n"), "a.yaml": "\ufeff" + text})

@@ -118,6 +118,11 @@ class ProjectSpec(Ruled):
     """What holds for the whole project."""
 
     root: Filled = Field(".", description="The folder of the manifests.")
+    ignore: list[Filled] = Field(
+        [],
+        description="Globs of YAML files that are not for hrctl, such as charts/**; from the "
+        "project's root, `**` is any number of folders.",
+    )
     ledger: Annotated[
         str, says(r"^(sqlite:.+|postgresql://.+)$", "sqlite:PATH or postgresql://...")
     ] = Field("sqlite:.hrctl/ledger.db", description="Where hrctl keeps what it applied.")

@@ -11,6 +11,7 @@ from hrctl.model.kinds.base import (
     Broken,
     Duration,
     Filled,
+    Form,
     HostPort,
     KindName,
     Name,
@@ -18,6 +19,7 @@ from hrctl.model.kinds.base import (
     Spec,
     choices,
     exactly_one,
+    fault,
     one_of,
 )
 
@@ -39,24 +41,6 @@ class Deletion(Spec):
     cascade: bool = Field(
         default=False, description="Whether registries and resources in it are deleted with it."
     )
-
-
-class Sync(Spec):
-    """How the subtree is kept in step with a git remote."""
-
-    mode: Annotated[
-        Literal["PULL", "PUSH", "BIDIRECTIONAL", "MIRROR"],
-        choices(
-            "the remote's subtree is brought here at a pinned commit",
-            "this subtree is published to the remote branch",
-            "a three-way merge by document and field",
-            "the remote is made an exact copy",
-        ),
-    ] = Field(description="Which way changes go.")
-    git: Filled = Field(description="The URL of the remote repository.")
-    ref: Filled = Field("main", description="The branch, tag or commit there.")
-    path: Filled = Field(".", description="The folder there.")
-    interval: Duration | None = Field(None, description="How often; left out: only when asked.")
 
 
 class DnsDiscovery(Spec):
@@ -99,16 +83,15 @@ class Discovery(Ruled):
         yield from one_of(self, "discovery", ("dns", "etcd", "file"))
 
 
-class Policy(Spec):
-    """A rule of the registry about what is declared in it."""
-
-    name: Name = Field(description="What messages call it.")
-    type: Filled = Field(description="The sort of policy, built in or of a plugin.")
-    enforcement: Annotated[Literal["WARN", "DENY"], choices("only says so", "refuses the plan")] = (
-        Field("DENY", description="What a violation leads to.")
+def _not_yet(value: Any) -> Any:
+    if value is None:  # null removes what is inherited: there is nothing
+        return None
+    raise fault(
+        "HR370", "{field} does nothing in this version of hrctl", hint="hrctl 0.2 will have it"
     )
-    kinds: list[KindName] = Field([], description="Which kinds it looks at; none: all.")
-    parameters: dict[str, Any] = Field({}, description="What the policy itself understands.")
+
+
+Planned = Annotated[None, Form(_not_yet, {"not": {}, "errorMessage": "hrctl 0.2 will have it"})]
 
 
 class RegistrySpec(Spec):
@@ -124,8 +107,8 @@ class RegistrySpec(Spec):
         {}, description="The driver instance for each kind, inherited likewise."
     )
     deletion: Deletion = Field(Deletion(), description="What deleting it takes along.")
-    sync: Sync | None = Field(None, description="How it is kept in step with a git remote.")
+    sync: Planned = Field(None, description="Reserved: nothing keeps it in step with a remote yet.")
     discovery: Discovery | None = Field(
         None, description="Where Nodes are found that nobody declares."
     )
-    policies: list[Policy] = Field([], description="Rules about what is declared in it.")
+    policies: Planned = Field(None, description="Reserved: nothing evaluates policies yet.")

@@ -121,7 +121,7 @@ class Session:
         at_terminal(self.console)
         console = self.console
         found = Identities(console.identities, console.identity, dict(os.environ), self._warn)
-        return Opener(found, all_keys(self.project.secrets["recipients"]))
+        return Opener(found, self.project.name, all_keys(self.project.secrets["recipients"]))
 
     def decrypt(self, source: Mapping[str, Json]) -> str:
         """The plaintext of a reference in a body; see `Opener`, which is made when it is needed."""

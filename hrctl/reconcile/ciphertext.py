@@ -18,7 +18,7 @@ from hrctl.reconcile.graph import LEDGER_ONLY
 from hrctl.reconcile.options import Decrypt
 
 # What says something about the secret itself, and not about the keys that happen to be here.
-_FAULTS: Final = frozenset({"HR172", "HR173"})
+_FAULTS: Final = frozenset({"HR172", "HR173", "HR181"})
 _UNKNOWABLE: Final = _FAULTS | {"HR170"}
 
 

@@ -3,6 +3,6 @@
 `seal` and `unseal` are the whole of it; `Identities` finds the keys, `Opener` joins both for a run.
 """
 
-from hrctl.secrets.seal import Unsealed, seal, unseal
+from hrctl.secrets.seal import Binding, Unsealed, seal, unseal
 
-__all__ = ["Unsealed", "seal", "unseal"]
+__all__ = ["Binding", "Unsealed", "seal", "unseal"]

@@ -6,38 +6,58 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.diagnostics import HrctlError
 from hrctl.model.places import SecretPlace
 from hrctl.model.recipients import name_of
 from hrctl.model.values import Json
 from hrctl.secrets.identities import SOURCES, Identities
-from hrctl.secrets.seal import MISPLACED, NO_KEY, Unsealed, unseal
+from hrctl.secrets.seal import MISPLACED, NO_KEY, UNBOUND, Binding, Unsealed, unseal
 
 
 class Opener:
     """Opens secrets, each once. Safe to use from several threads.
 
+    Attributes:
+        identities: the keys.
+        project: the name of the project, to which ciphertexts are bound.
+
     `known` are the public keys of the project's rules, by which a message names the key that is
     missing.
     """
 
-    def __init__(self, identities: Identities, known: Sequence[str] = ()) -> None:
+    def __init__(self, identities: Identities, project: str, known: Sequence[str] = ()) -> None:
         self.identities = identities
+        self.project = project
         self._known = tuple(known)
         self._opened: dict[str, Unsealed] = {}
         self._lock = threading.Lock()
 
     def __call__(self, source: Mapping[str, Json]) -> str:
-        """The plaintext of a reference in a body, which bears its place in `for`.
+        """Return the plaintext of a reference in a body, which bears its place in `for`.
 
         Raises:
-            HrctlError: HR170, HR172, HR173, HR176.
+            HrctlError: HR170, HR172, HR173, HR176, HR181.
         """
-        place = source.get("for")
-        opened = self.open(source, str(place or ""))
-        if place is not None:
-            require_place(opened, SecretPlace.parse(str(place)))
-        return opened.value
+        return self.at(source, SecretPlace.parse(str(source.get("for", "")))).value
+
+    def audience(self, source: Mapping[str, Json]) -> str | None:
+        """Return the origin of the server that a secret is sealed for, None where it names none.
+
+        Raises:
+            HrctlError: as a call.
+        """
+        place = SecretPlace.parse(str(source.get("for", "")))
+        return self.at(source, place).binding.audience
+
+    def at(self, source: Mapping[str, Json], place: SecretPlace) -> Unsealed:
+        """Open what stands at a place of this project, and check that it was made for it.
+
+        Raises:
+            HrctlError: HR170, HR172, HR173, HR176, HR181.
+        """
+        opened = self.open(source, place)
+        require_binding(opened.binding, self.project, place)
+        return opened
 
     @property
     def has_keys(self) -> bool:
@@ -49,8 +69,8 @@ class Opener:
         with self._lock:
             return bool(self.identities.keys)
 
-    def open(self, source: Mapping[str, Json], place: str = "") -> Unsealed:
-        """What is inside, wherever it stands.
+    def open(self, source: Mapping[str, Json], place: SecretPlace | None = None) -> Unsealed:
+        """Open a secret wherever it stands; `place` is for messages only.
 
         Raises:
             HrctlError: HR170, HR172, HR176.
@@ -63,11 +83,11 @@ class Opener:
                 try:
                     if not keys:
                         raise HrctlError.of(NO_KEY, "")
-                    found = unseal(source, keys, place)
+                    found = unseal(source, keys, str(place or ""))
                 except HrctlError as error:
                     first = error.diagnostics[0]
                     if first.code == NO_KEY:
-                        raise self._missing(source, place, len(keys)) from None
+                        raise self._missing(source, str(place or ""), len(keys)) from None
                     raise
                 self._opened[text] = found
         return found
@@ -86,17 +106,27 @@ class Opener:
         return HrctlError(replace(found.diagnostics[0], note="; ".join(notes)))
 
 
-def require_place(opened: Unsealed, place: SecretPlace) -> None:
-    """That a secret stands where it was made for.
+def require_binding(binding: Binding, project: str, place: SecretPlace) -> None:
+    """Check that a secret stands where it was made for.
 
     Raises:
-        HrctlError: HR173.
+        HrctlError: HR173 where it stands elsewhere, HR181 where it is bound to no project.
     """
-    if opened.place != place:
-        raise HrctlError(
-            Diagnostic(
-                MISPLACED,
-                f"secret made for {opened.place} is used at {place}",
-                hint="after a move run `hrctl secrets rebind`; else set the secret here anew",
-            )
+    if binding.place != place:
+        raise HrctlError.of(
+            MISPLACED,
+            f"secret made for {binding.place} is used at {place}",
+            hint="after a move run `hrctl secrets rebind`; else set the secret here anew",
+        )
+    if binding.project is None:
+        raise HrctlError.of(
+            UNBOUND,
+            f"the secret at {place} is bound to no project",
+            hint="`hrctl secrets rebind` shows such secrets, asks, and binds them to this project",
+        )
+    if binding.project != project:
+        raise HrctlError.of(
+            MISPLACED,
+            f"secret made for the project {binding.project} is used in {project}, at {place}",
+            hint="after a rename of the project run `hrctl secrets rebind`; else set it here anew",
         )

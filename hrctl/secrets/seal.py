@@ -1,7 +1,8 @@
 """A value to an age file and back.
 
-The payload is one line of JSON: the value, the place that it was made for, and the fingerprints of
-whom it is encrypted to. The age file is armoured, so that it can stand in YAML; `age -d` opens it.
+The payload is one line of JSON: the value, what it is bound to (project, place and at most one
+server), and the fingerprints of whom it is encrypted to. The age file is armoured, so that it can
+stand in YAML; `age -d` opens it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.places import SecretPlace
@@ -19,30 +20,47 @@ from hrctl.model.revealed import remember
 if TYPE_CHECKING:
     from hrctl.model.values import Json
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FIRST: Final = 1  # the format before, which names no project
 NO_KEY: Final = "HR170"  # none of the identities opens it
 DAMAGED: Final = "HR172"
 MISPLACED: Final = "HR173"
+UNBOUND: Final = "HR181"
+
+
+class Binding(NamedTuple):
+    """Where a ciphertext is good: in a project, at a place, and for any server or only for one.
+
+    Attributes:
+        project: `metadata.name` of hrctl.yaml; None where a ciphertext of format 1 names none.
+        place: the declaring document and the field, see `places.place_in`.
+        audience: the origin of the only server that may be sent the value, see `model.origin`;
+            None where the value is for no server in particular.
+    """
+
+    project: str | None
+    place: SecretPlace
+    audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    """The inside of an age file: the plaintext, its place, and whom it is encrypted to."""
+    """The inside of an age file: the plaintext, what binds it, and whom it is encrypted to."""
 
     value: str
-    place: SecretPlace
+    binding: Binding
     recipients: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Unsealed({self.place})"
+        return f"Unsealed({self.binding})"
 
 
-def seal(value: str, place: SecretPlace, recipients: Sequence[str]) -> dict[str, Json]:
-    """Encrypt a value for a place.
+def seal(value: str, binding: Binding, recipients: Sequence[str]) -> dict[str, Json]:
+    """Encrypt a value and bind it.
 
     Args:
         value: the plaintext.
-        place: the declaring document and the field, see `places.place_in`.
+        binding: where it will be good.
         recipients: public keys: age1..., ssh-ed25519 ..., ssh-rsa ...
 
     Returns:
@@ -55,22 +73,25 @@ def seal(value: str, place: SecretPlace, recipients: Sequence[str]) -> dict[str,
 
     remember(value)
     marks = [fingerprint(key) for key in recipients]
-    return _sealed(value, place, marks, [recipient(key) for key in recipients])
+    return _sealed(value, binding, marks, [recipient(key) for key in recipients])
 
 
 def _sealed(
-    value: str, place: SecretPlace, marks: list[str], recipients: list[Any]
+    value: str, binding: Binding, marks: list[str], recipients: list[Any]
 ) -> dict[str, Json]:
     import pyrage
 
-    payload = {"v": FORMAT, "for": str(place), "to": marks, "value": value}
+    payload: dict[str, Json] = {"v": FORMAT, "project": binding.project, "for": str(binding.place)}
+    if binding.audience is not None:
+        payload["audience"] = binding.audience
+    payload |= {"to": marks, "value": value}
     data = json.dumps(payload, ensure_ascii=False).encode("utf-8") + b"\n"
     try:
         armoured = pyrage.encrypt(data, recipients, armored=True)
     except pyrage.EncryptError as error:  # a plugin that is not there, or that refuses
         raise HrctlError.of(
             "HR171",
-            f"cannot encrypt to the recipients of {place}: {first_line(error)}",
+            f"cannot encrypt to the recipients of {binding.place}: {first_line(error)}",
             hint="where a plugin is needed, it must be in PATH",
         ) from None
     return {"age": armoured.decode("ascii"), "recipients": marks}
@@ -110,17 +131,21 @@ def unseal(source: Mapping[str, Json], identities: Sequence[Any], place: str = "
 def _payload(data: bytes, where: str) -> Unsealed:
     """What the plaintext of an age file holds; nothing of it gets into a message."""
     try:
-        found = json.loads(data)
-        value, place, marks = found["value"], found["for"], found["to"]
-        good = (
-            found["v"] == FORMAT
+        payload = json.loads(data)
+        value, place, marks = payload["value"], payload["for"], payload["to"]
+        project = payload["project"] if payload["v"] == FORMAT else None
+        audience = payload.get("audience")
+        is_ours = (
+            payload["v"] in {FORMAT, _FIRST}
             and isinstance(value, str)
             and isinstance(place, str)
             and isinstance(marks, list)
+            and isinstance(project, str | None)
+            and isinstance(audience, str | None)
         )
     except (ValueError, KeyError, TypeError, RecursionError):
-        good = False
-    if not good:
+        is_ours = False
+    if not is_ours:
         remember(data.decode("utf-8", "replace").strip())
         raise HrctlError(
             Diagnostic(
@@ -131,7 +156,8 @@ def _payload(data: bytes, where: str) -> Unsealed:
             )
         ) from None
     remember(value)
-    return Unsealed(value, SecretPlace.parse(place), tuple(map(str, marks)))
+    binding = Binding(project, SecretPlace.parse(place), audience)
+    return Unsealed(value, binding, tuple(map(str, marks)))
 
 
 def first_line(error: Exception) -> str:

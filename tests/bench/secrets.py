@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyrage
 
 from hrctl.model.places import SecretPlace
-from hrctl.secrets import seal
+from hrctl.secrets import Binding, seal
 from hrctl.source.edit import dump
 from tests.bench import generate
 from tests.bench.measure import paired
@@ -39,7 +39,7 @@ def _tree(root: Path, count: int) -> tuple[str, str]:
     (root / ".gitignore").write_text(".hrctl/\nkey.txt\nages/\n")
     for number in range(count):
         name = f"c{number}"
-        place = SecretPlace(f"bench:Config/{name}", "/spec/entries/P")
+        place = Binding("bench", SecretPlace(f"bench:Config/{name}", "/spec/entries/P"))
         source = seal(f"secret number {number}", place, [first])
         (root / "ages" / f"{name}.age").write_text(source["age"])
         entries = {"P": {"type": "SECRET", "valueFrom": source}}

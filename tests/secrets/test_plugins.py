@@ -12,7 +12,7 @@ from hrctl.model.places import SecretPlace
 from hrctl.secrets import keys, plugins
 from hrctl.secrets.identities import Identities
 from hrctl.secrets.opener import Opener
-from hrctl.secrets.seal import seal
+from hrctl.secrets.seal import Binding, seal
 
 PLUGIN = f"""#!{sys.executable}
 import base64, sys
@@ -106,10 +106,10 @@ def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Listener:
 
 
 def test_a_plugin_wraps_and_unwraps(listener: Listener, tmp_path: Path) -> None:
-    source = seal("swordfish", PLACE, [RECIPIENT])
+    source = seal("swordfish", Binding("acme", PLACE), [RECIPIENT])
     (tmp_path / "key").write_text(f"# of a plugin\n{IDENTITY}\n")
     (tmp_path / "key").chmod(0o600)
-    opener = Opener(Identities([tmp_path / "key"]))
+    opener = Opener(Identities([tmp_path / "key"]), "acme")
     assert opener({**source, "for": str(PLACE)}) == "swordfish"
     assert listener.heard == ["touch the key"]
 
@@ -118,7 +118,7 @@ def test_a_plugin_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", "/nowhere")
     keys.recipient.cache_clear()
     with pytest.raises(HrctlError, match="age-plugin-tst") as error:
-        seal("swordfish", PLACE, [RECIPIENT])
+        seal("swordfish", Binding("acme", PLACE), [RECIPIENT])
     assert error.value.diagnostics[0].code == "HR171"
     with pytest.raises(HrctlError, match="age-plugin-tst") as error:
         _ = Identities(content=IDENTITY).keys

@@ -14,9 +14,10 @@ from hrctl.model.places import SecretPlace
 from hrctl.model.recipients import fingerprint
 from hrctl.secrets.identities import Identities
 from hrctl.secrets.opener import Opener
-from hrctl.secrets.seal import seal, unseal
+from hrctl.secrets.seal import Binding, seal, unseal
 
 PLACE = SecretPlace("acme/shop:Config/app", "/spec/entries/TOKEN")
+HERE = Binding("acme", PLACE)
 VALUES = ("swordfish", "", "two\nlines\n", "ä \u2028 \U0001f511", " spaces ", "x" * 100_000)
 
 
@@ -31,9 +32,9 @@ def public(key: pyrage.x25519.Identity) -> str:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_what_is_sealed_comes_back_with_its_place(value: str, key: pyrage.x25519.Identity) -> None:
-    source = seal(value, PLACE, [public(key)])
+    source = seal(value, HERE, [public(key)])
     opened = unseal(source, [key])
-    assert (opened.value, opened.place) == (value, PLACE)
+    assert (opened.value, opened.binding) == (value, HERE)
     assert list(opened.recipients) == source["recipients"] == [fingerprint(public(key))]
     assert "swordfish" not in repr(opened)
 
@@ -41,7 +42,7 @@ def test_what_is_sealed_comes_back_with_its_place(value: str, key: pyrage.x25519
 @pytest.mark.parametrize("value", VALUES)
 def test_the_age_command_opens_it(value: str, key: pyrage.x25519.Identity, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(str(key))
-    sealed = seal(value, PLACE, [public(key)])["age"]
+    sealed = seal(value, HERE, [public(key)])["age"]
     done = subprocess.run(
         ["age", "-d", "-i", "key"],
         cwd=tmp_path,
@@ -52,12 +53,13 @@ def test_the_age_command_opens_it(value: str, key: pyrage.x25519.Identity, tmp_p
     held = json.loads(done.stdout)
     assert held["value"] == value
     assert held["for"] == "acme/shop:Config/app#/spec/entries/TOKEN"
+    assert held["project"] == "acme"
 
 
 def test_what_the_age_command_encrypts_opens_where_it_holds_a_place(
     key: pyrage.x25519.Identity,
 ) -> None:
-    payload = {"v": 1, "for": str(PLACE), "to": [], "value": "swordfish"}
+    payload = {"v": 2, "project": "acme", "for": str(PLACE), "to": [], "value": "swordfish"}
     done = subprocess.run(
         ["age", "-a", "-r", public(key)],
         input=json.dumps(payload).encode(),
@@ -83,8 +85,8 @@ def test_ssh_keys_open_what_is_sealed_for_them(kind: str, tmp_path: Path) -> Non
     bits = ["-b", "2048"] if kind == "rsa" else []
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-f", file], check=True)
     text = file.with_suffix(".pub").read_text()
-    source = seal("swordfish", PLACE, [text])
-    assert Opener(Identities([file])).open(source).value == "swordfish"
+    source = seal("swordfish", HERE, [text])
+    assert Opener(Identities([file]), "acme").open(source).value == "swordfish"
     told = subprocess.run(
         ["ssh-keygen", "-l", "-f", file], check=True, capture_output=True, text=True
     )
@@ -97,7 +99,7 @@ def test_ssh_keys_open_what_is_sealed_for_them(kind: str, tmp_path: Path) -> Non
 
 def test_each_of_several_recipients_can_open_it() -> None:
     keys = [pyrage.x25519.Identity.generate() for _ in range(3)]
-    source = seal("swordfish", PLACE, [public(key) for key in keys])
+    source = seal("swordfish", HERE, [public(key) for key in keys])
     assert {unseal(source, [key]).value for key in keys} == {"swordfish"}
 
 
@@ -114,7 +116,7 @@ def altered(text: str) -> list[str]:
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_damaged_one_is_told(number: int, key: pyrage.x25519.Identity) -> None:
-    source = seal("swordfish", PLACE, [public(key)])
+    source = seal("swordfish", HERE, [public(key)])
     with pytest.raises(HrctlError) as error:
         unseal({"age": altered(source["age"])[number]}, [key], str(PLACE))
     assert error.value.diagnostics[0].code in {"HR172", "HR170"}
@@ -124,21 +126,21 @@ def test_a_damaged_one_is_told(number: int, key: pyrage.x25519.Identity) -> None
 def test_another_key_opens_nothing_and_the_right_one_is_named(
     key: pyrage.x25519.Identity, tmp_path: Path
 ) -> None:
-    source = seal("swordfish", PLACE, [public(key)])
+    source = seal("swordfish", HERE, [public(key)])
     other = tmp_path / "other"
     other.write_text(str(pyrage.x25519.Identity.generate()))
     other.chmod(0o600)
     for files, words in (([], "there is no identity"), ([other], "the identity here is another's")):
         with pytest.raises(HrctlError, match=words) as error:
-            Opener(Identities(files), [public(key)])({**source, "for": str(PLACE)})
+            Opener(Identities(files), "acme", [public(key)])({**source, "for": str(PLACE)})
         assert error.value.diagnostics[0].code == "HR170"
         assert public(key)[:16] in str(error.value)
         assert str(PLACE) in str(error.value)
 
 
 def test_a_copy_elsewhere_does_not_open(key: pyrage.x25519.Identity) -> None:
-    source = seal("swordfish", PLACE, [public(key)])
-    opener = Opener(Identities(content=str(key)))
+    source = seal("swordfish", HERE, [public(key)])
+    opener = Opener(Identities(content=str(key)), "acme")
     assert opener({**source, "for": str(PLACE)}) == "swordfish"
     for place in (
         "acme/web:Config/app#/spec/entries/TOKEN",
@@ -162,5 +164,5 @@ def test_a_copy_elsewhere_does_not_open(key: pyrage.x25519.Identity) -> None:
 )
 def test_a_recipient_that_cannot_be_used_is_told_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(HrctlError, match=reason) as error:
-        seal("swordfish", PLACE, [text])
+        seal("swordfish", HERE, [text])
     assert error.value.diagnostics[0].code == "HR171"

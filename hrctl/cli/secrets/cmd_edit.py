@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -86,16 +87,15 @@ def _targets(tree: Tree, address: str, field: str | None) -> dict[str, Target]:
     return {called(row.field, at.kind): find(tree, at, row.field) for row in rows}
 
 
-def _values(session: Session, targets: Mapping[str, Target]) -> dict[str, str]:
-    from hrctl.secrets.opener import require_place
-
+def _values(session: Session, targets: dict[str, Target]) -> dict[str, str]:
+    """Return the plaintexts, and note for whom each is sealed in its target."""
     found = {}
-    for name, target in targets.items():
+    for name, target in list(targets.items()):
         if target.source is None:
             found[name] = ""
             continue
-        opened = session.opener.open(target.source, str(target.place))
-        require_place(opened, target.place)
+        opened = session.opener.at(target.source, target.place)
+        targets[name] = replace(target, audience=opened.binding.audience)
         found[name] = opened.value
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,12 @@ Address = Annotated[
 Field = Annotated[
     str,
     typer.Argument(metavar="FIELD", help="As env.TOKEN; of a Config the key alone."),
+]
+Audience = Annotated[
+    str | None,
+    typer.Option(
+        "--audience", metavar="URL", help="Seal it for this server; drivers send it to no other."
+    ),
 ]
 
 
@@ -86,6 +93,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Take the value from a file.")
     ] = None,
+    audience: Audience = None,
     commit: Commit = False,
     message: Message = None,
 ) -> int:
@@ -93,22 +101,25 @@ def set_(  # noqa: PLR0913 - each option is a parameter
 
     The value is typed at a prompt that shows nothing, or comes from standard input or a file; never
     from an argument. One line end behind a single line is not part of it. It is encrypted to whom
-    the rules of hrctl.yaml name; no key is needed.
+    the rules of hrctl.yaml name; no key is needed. With --audience the value is for one server: a
+    driver sends it to no other.
 
     Examples:
       hrctl secrets set shop/prod:Config/app DB_PASSWORD
       pass show db | hrctl secrets set shop/prod:Config/app DB_PASSWORD
       hrctl secrets set prod:Service/api env.TLS_KEY --file tls.key --commit
+      hrctl secrets set acme:Config/ops UNLEASH_TOKEN --audience https://unleash.example.org
     """
     from hrctl.cli.secrets.target import TOLERATED, find, lenient_tree
     from hrctl.cli.secrets.writing import put
     from hrctl.cli.verbs import edits
     from hrctl.cli.verbs.draft import Draft
     from hrctl.cli.verbs.edits import Then, Wish
+    from hrctl.model.origin import origin
 
     with Session(console_of(ctx)) as session:
         tree = lenient_tree(session)
-        target = find(tree, address, field)
+        target = replace(find(tree, address, field), audience=audience and origin(audience))
         value = read_value(str(target.place), file)
         draft = Draft(session.project.root)
         put(session, draft, tree, target, value)

@@ -13,7 +13,6 @@ from hrctl.model.sealed import SecretRow
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, lookup
 from hrctl.secrets import Unsealed
-from hrctl.secrets.opener import require_place
 
 _STEPS = 16  # a value may be a reference to one that is a reference, and so on
 
@@ -52,10 +51,8 @@ def opened(
     """Each row with what is in it, or why that cannot be told, with the place in the file."""
     for row in rows:
         try:
-            found = session.opener.open(source_of(tree, row), str(row.place))
-            if in_place:
-                require_place(found, row.place)
-            yield row, found
+            open_at = session.opener.at if in_place else session.opener.open
+            yield row, open_at(source_of(tree, row), row.place)
         except HrctlError as error:
             if error.diagnostics[0].code == "HR176":
                 raise  # it is about the key, and the same for each
@@ -72,9 +69,7 @@ def value_at(session: Session, tree: Tree, target: Target) -> str:
     """
     found = target.source
     if found is not None:
-        inside = session.opener.open(found, str(target.place))
-        require_place(inside, target.place)
-        return inside.value
+        return session.opener.at(found, target.place).value
     address, path = target.address, target.pointer + ("/value" if target.is_entry else "")
     for _ in range(_STEPS):
         if address not in tree.rows:

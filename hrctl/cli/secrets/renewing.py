@@ -28,6 +28,7 @@ Where = Annotated[
 ]
 if TYPE_CHECKING:
     from hrctl.cli.verbs.draft import Draft
+    from hrctl.secrets import Binding
 
 New = list[tuple[SecretRow, dict[str, Json]]]
 
@@ -76,7 +77,7 @@ def rotate(
                 problems += found.diagnostics
             else:
                 keys = wanted[row.address.partition(":")[0]]
-                new.append((row, seal(found.value, row.place, keys)))
+                new.append((row, seal(found.value, found.binding, keys)))
         if problems:
             raise HrctlError(*problems)
         return _written(session, tree, new, "Encrypt", "anew", commit=commit, message=message)
@@ -90,10 +91,11 @@ def rebind(
     commit: Commit = False,
     message: Message = None,
 ) -> int:
-    """Bind secrets to the place where they stand now, after a rename or a move.
+    """Bind secrets to the project and place where they stand now, after a rename or a move.
 
     It shows where each was made for, and asks: a ciphertext that someone pasted would open from
-    then on. What still stands at its old place too was copied, not moved, and is refused.
+    then on. What still stands at its old place too was copied, not moved, and is refused. The
+    server that a secret is sealed for stays as it is.
 
     Examples:
       hrctl secrets rebind
@@ -102,29 +104,43 @@ def rebind(
     from hrctl.cli.secrets.finding import chosen, opened
     from hrctl.cli.secrets.target import lenient_tree
     from hrctl.cli.secrets.writing import recipients_of
-    from hrctl.secrets import seal
+    from hrctl.secrets import Binding, seal
 
     console = console_of(ctx)
     with Session(console) as session:
         tree = lenient_tree(session)
         taken = {row.place for row in tree.secrets()}
+        project = session.project.name
         new: New = []
         problems: list[Diagnostic] = []
         for row, found in opened(session, tree, chosen(tree, where), in_place=False):
             if isinstance(found, HrctlError):
                 problems += found.diagnostics
-            elif found.place != row.place and found.place in taken:
+                continue
+            old, here = found.binding, Binding(project, row.place, found.binding.audience)
+            if old == here:
+                continue
+            if old.place != row.place and old.project in {project, None} and old.place in taken:
                 span = tree.locate(row.document, f"{row.pointer}/valueFrom/age")
-                problems.append(_copied(row, str(found.place), span=span))
-            elif found.place != row.place:
-                console.error(f"made for {found.place}\n  now at {row.place}")
-                keys = recipients_of(session, row.address.partition(":")[0])
-                new.append((row, seal(found.value, row.place, keys)))
+                problems.append(_copied(row, str(old.place), span=span))
+                continue
+            console.error(_moved(old, here))
+            keys = recipients_of(session, row.address.partition(":")[0])
+            new.append((row, seal(found.value, here, keys)))
         if problems:
             raise HrctlError(*problems)
         if new:
             confirm(console, "Bind them to where they stand now?", yes=yes)
-        return _written(session, tree, new, "Bind", "to its place", commit=commit, message=message)
+        how = "to its place" if len(new) == 1 else "to their places"
+        return _written(session, tree, new, "Bind", how, commit=commit, message=message)
+
+
+def _moved(old: Binding, here: Binding) -> str:
+    """Return what a secret was made for and where it stands, for a person who is to agree."""
+    if old.project == here.project:
+        return f"made for {old.place}\n  now at {here.place}"
+    project = f"project {old.project}" if old.project is not None else "any project"
+    return f"made for {project}, {old.place}\n  now in project {here.project}, {here.place}"
 
 
 def _copied(row: SecretRow, place: str, **more: object) -> Diagnostic:

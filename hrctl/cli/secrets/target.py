@@ -29,13 +29,14 @@ class Target:
 
     `document` is None where the address has no document of its own in its registry: it is an
     instance of one above, and gets a patch. `pointer` leads to the value in the manifest; for an
-    entry of a Config, to the entry.
+    entry of a Config, to the entry. `audience` is the server that the value is to be sealed for.
     """
 
     address: Address
     pointer: str
     document: Document | None
     place: SecretPlace
+    audience: str | None = None
 
     @property
     def is_entry(self) -> bool:

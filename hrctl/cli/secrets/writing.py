@@ -12,7 +12,7 @@ from hrctl.model.address import Address
 from hrctl.model.recipients import keys_for
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, lookup
-from hrctl.secrets import seal
+from hrctl.secrets import Binding, seal
 from hrctl.source.edit import REMOVE, Edit, apply_edits
 
 
@@ -38,7 +38,8 @@ def sealed(session: Session, target: Target, value: str) -> dict[str, Json]:
     Raises:
         HrctlError: HR178 without a recipient, HR171 for one that cannot be used.
     """
-    return seal(value, target.place, recipients_of(session, target.address.registry))
+    binding = Binding(session.project.name, target.place, target.audience)
+    return seal(value, binding, recipients_of(session, target.address.registry))
 
 
 def put(session: Session, draft: Draft, tree: Tree, target: Target, value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -97,12 +98,14 @@ class ConfigChange:
         else:
             self.put(key, value, "STRING")
 
-    def encrypt(self, key: str, value: str) -> str:
-        """Set a secret; its place."""
+    def encrypt(self, key: str, value: str, audience: str | None = None) -> str:
+        """Set a secret, for one server where `audience` is its URL; return its place."""
         from hrctl.cli.secrets.target import find as find_target
         from hrctl.cli.secrets.writing import edits_for, sealed
+        from hrctl.model.origin import origin
 
         target = find_target(self.tree, self.address, key)
+        target = replace(target, audience=audience and origin(audience))
         self.edit(*edits_for(self.tree, target, sealed(self.session, target, value)))
         return str(target.place)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hrctl.cli.app import console_of
+from hrctl.cli.secrets.cmd_values import Audience
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import config_find as find
 from hrctl.cli.verbs.config_change import SECRET, ConfigChange
@@ -45,12 +46,13 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
             autocompletion=lambda: list(TYPES),
         ),
     ] = None,
+    audience: Audience = None,
     then: Then,
 ) -> int:
     """Set the value of a key; it is checked against the type and the rules of its entry.
 
     A SECRET is never taken from an argument: it is typed without echo, or comes from standard input
-    or a file, and is written encrypted.
+    or a file, and is written encrypted; with --audience for one server, to which drivers send it.
 
     Examples:
       hrctl config set LOG_LEVEL debug --in prod --commit -m 'Look into it'
@@ -72,9 +74,14 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
         changed = ConfigChange(session, tree, address)
         if (known or kind) == SECRET:
             _refuse_argument(value)
-            place = changed.encrypt(key, _read(f"{key} of {address}", None, file))
+            secret = _read(f"{key} of {address}", None, file)
+            place = changed.encrypt(key, secret, audience)
             told = f"Encrypted {place} in {', '.join(changed.draft.paths)}."
             return changed.finish(f"Set {key} of {address}", then, told)
+        if audience is not None:
+            raise HrctlError.of(
+                "HR145", f"--audience is for secrets, and {key} is none", hint="--type SECRET"
+            )
         text = value if value is not None and file is None else _read(key, value, file)
         wanted = parse(text, known or kind or "STRING", key)
         changed.put(key, wanted, known or kind or "STRING")

@@ -12,7 +12,7 @@ import pyrage
 import pytest
 
 from hrctl.model.places import SecretPlace
-from hrctl.secrets import seal
+from hrctl.secrets import Binding, seal
 from tests.cli.verbs.conftest import Shell
 
 FILES = {
@@ -99,7 +99,8 @@ class Vault(Shell):
 
     def sealed(self, value: str, address: str, pointer: str, *names: str) -> dict[str, Any]:
         """What stands in valueFrom for a place."""
-        return seal(value, SecretPlace(address, pointer), [self.public(name) for name in names])
+        binding = Binding("acme", SecretPlace(address, pointer))
+        return seal(value, binding, [self.public(name) for name in names])
 
     def commit(self) -> None:
         self.git("add", "-A")

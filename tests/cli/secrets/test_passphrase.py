@@ -32,7 +32,8 @@ def test_a_verb_that_edits_and_applies_asks_once(
     monkeypatch.setattr(Terminal, "ask", ask)
     console = Console()
     console.identities = [key]
-    first, second = (vault.sealed(value, AT, POINTER, "ann") for value in ("one", "two"))
+    place = {"for": f"{AT}#{POINTER}"}
+    first, second = (vault.sealed(value, AT, POINTER, "ann") | place for value in ("one", "two"))
     with Session(console) as session:
         assert session.decrypt(first) == "one"
         with session.successor() as later:

@@ -43,6 +43,8 @@ class Capabilities:
     and gets the new address (`expect_version` is the version under the old one). Where it does not,
     a move is a CREATE of the new and then a DELETE of the old. One that does
     not `reveal` secrets keeps the references as they are, so that nobody asks for a key for it.
+    A driver that `records` writes its configuration from applied bodies that it keeps: it gets an
+    UPDATE for whatever the ledger adopts, so that its next write has the adopted values.
     """
 
     ownership: Ownership = Ownership.LEDGER
@@ -52,6 +54,7 @@ class Capabilities:
     immutable: frozenset[str] = frozenset()
     renames: bool = False
     reveals: bool = True
+    records: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hrctl.reconcile.bodies import keep, mask
 from hrctl.reconcile.ciphertext import Ciphertexts, settled
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.options import PlanOptions, PlanSource, chosen
-from hrctl.reconcile.outputs import immutable_fields
+from hrctl.reconcile.outputs import closed_fields, immutable_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,18 @@ class Decider:
         note = "takes over what is live" if case.live.owner is None else "the ledger had lost it"
         if fields:
             return self._finished(case, replace(change, reason=reason, fields=fields, note=note))
-        return replace(change, action=Action.ADOPT, reason=reason, note=note)
+        return self._adopted(case, replace(change, reason=reason, note=note))
+
+    def _adopted(self, case: Situation, change: Change) -> Change:
+        """Adopt what is live as it is declared, where the driver can keep it that way.
+
+        The driver judges the update that would write the same, so that what it refuses is an
+        error of the plan and not of the apply.
+        """
+        final = self._finished(case, change)
+        if final.action is Action.UPDATE and not final.fields:
+            return replace(final, action=Action.ADOPT)
+        return final
 
     def _may_take(self, case: Situation, resource: Resource, live: Live) -> bool:
         """Whether what is live may become ours; if not, a diagnostic says why."""
@@ -206,7 +217,7 @@ class Decider:
         ignore = change.lifecycle.ignore
         had = self.ciphertexts.aligned(entry.body, change.after or {}) or {}
         if diff(change.after or {}, had, had, ignore=ignore):
-            return replace(change, action=Action.ADOPT, reason=Reason.EDITED)
+            return self._adopted(case, replace(change, reason=Reason.EDITED))
         reason = Reason.DRIFTED if entry.digest == change.digest else Reason.EDITED
         return replace(change, action=Action.NOOP, reason=reason)
 
@@ -235,6 +246,7 @@ class Decider:
             ignore=ignore,
             sensitive=case.sensitive,
             unknown=case.unknown,
+            closed=closed_fields(case.address.kind),
         )
         return change, fields
 
@@ -310,7 +322,8 @@ class Decider:
             return replace(change, action=Action.FORGET, reason=Reason.LOST)
         shown = mask(live.body, [entry.body])
         change = replace(change, before=shown, after=entry.body, expect_version=live.version)
-        fields = diff(entry.body, entry.body, shown, ignore=entry.lifecycle.ignore)
+        closed = closed_fields(case.address.kind)
+        fields = diff(entry.body, entry.body, shown, ignore=entry.lifecycle.ignore, closed=closed)
         if fields:
             after = managed(shown, entry.body)
             return replace(change, action=Action.ADOPT, after=after, fields=fields, digest="")
@@ -339,7 +352,9 @@ class Decider:
         """Fields that cannot change in place make a replace; then the driver's last word."""
         driver = self.drivers.get(change.driver)
         if change.action is Action.UPDATE and not case.renamed:
-            immutable = immutable_fields(change.address.kind)
+            # what was never applied here has no type of its own: a driver derives it from values
+            adopts = case.entry is None and case.live is not None and case.live.owner is None
+            immutable = frozenset() if adopts else immutable_fields(change.address.kind)
             if driver is not None:
                 immutable |= driver.capabilities.immutable
             if any(is_under(one.path, immutable) for one in change.fields):

@@ -2,8 +2,8 @@
 
 Pure functions on JSON values. The rules:
 
-1. Maps are open: a key that only the live one has is no difference. A key that was applied, is no
-   longer desired and is still live is a removal.
+1. Maps are open: a key that only the live one has is no difference, except at and below a path in
+   `closed`. A key that was applied, is no longer desired and is still live is a removal.
 2. Lists are whole: an element that only the live one has is a difference. Lists of objects that
    all have a `name` of their own are compared by it, and their order counts only where the
    desired order is not the applied one (a live system may well sort). Other lists of maps or
@@ -20,6 +20,7 @@ Pure functions on JSON values. The rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeGuard
 
 from hrctl.model.managed import names
@@ -45,6 +46,7 @@ def diff(  # noqa: PLR0913 - three sides and what is special about their paths
     ignore: Sequence[str] = (),
     sensitive: Iterable[str] = (),
     unknown: Iterable[str] = (),
+    closed: frozenset[str] = frozenset(),
 ) -> tuple[FieldChange, ...]:
     """The fields in which `live` is not as `desired`, in the order of `desired`, removals last.
 
@@ -55,12 +57,13 @@ def diff(  # noqa: PLR0913 - three sides and what is special about their paths
         ignore: field paths that are left to the live system.
         sensitive: paths of `desired` whose values no one may see.
         unknown: paths of `desired` whose values only the apply will know; they always differ.
+        closed: paths below which a key that only `live` has is a difference too.
 
     Returns:
         One `FieldChange` for each: DRIFTED where desired is as applied, EDITED where live is as
         applied or the field was never applied, CONFLICT where all three differ.
     """
-    walk = _Walk(frozenset(sensitive), frozenset(unknown))
+    walk = _Walk(frozenset(sensitive), frozenset(unknown), closed)
     had: Json | Absent = ABSENT if applied is None else applied
     walk.maps("", desired, had, live, tuple(tuple(pointer_parts(one)) for one in ignore))
     return tuple(walk.found)
@@ -131,10 +134,13 @@ def _reason(desired: Json | Absent, applied: Json | Absent, live: Json | Absent)
 class _Walk:
     """One comparison: collects what it finds."""
 
-    __slots__ = ("found", "sensitive", "unknown")
+    __slots__ = ("closed", "found", "sensitive", "unknown")
 
-    def __init__(self, sensitive: frozenset[str], unknown: frozenset[str]) -> None:
+    def __init__(
+        self, sensitive: frozenset[str], unknown: frozenset[str], closed: frozenset[str]
+    ) -> None:
         self.found: list[FieldChange] = []
+        self.closed = closed
         self.sensitive = sensitive
         self.unknown = unknown
 
@@ -161,6 +167,23 @@ class _Walk:
                 rest = below(ignored, key) if ignored else ()
                 if () not in rest:
                     self.add(f"{path}/{escaped(key)}", ABSENT, was, have)
+        if self.closed:
+            self.undeclared(path, desired.keys() | had.keys(), live, ignored)
+
+    def undeclared(
+        self, path: str, known: AbstractSet[str], live: dict[str, Json], ignored: Ignored
+    ) -> None:
+        """Add the keys of closed maps that only `live` has."""
+        for key, have in live.items():
+            child = f"{path}/{escaped(key)}"
+            if key in known or _hollow(have) or not self.is_closed(child):
+                continue
+            if () not in (below(ignored, key) if ignored else ()):
+                self.add(child, ABSENT, ABSENT, have)
+
+    def is_closed(self, path: str) -> bool:
+        """Return whether `path` is at or below a closed path."""
+        return path in self.closed or any(path.startswith(f"{one}/") for one in self.closed)
 
     def values(
         self,
@@ -204,7 +227,7 @@ class _Walk:
                 if () not in rest:
                     was_there = ABSENT if had is None else had[index]
                     self.values(f"{path}/{index}", want, was_there, live[index], rest)
-        elif not covers(desired, live):
+        elif not (same if self.is_closed(path) else covers)(desired, live):
             self.add(path, desired, applied, live)
 
     def named(

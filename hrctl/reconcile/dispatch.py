@@ -110,7 +110,7 @@ class Dispatch:
     def _only_ledger(self) -> None:
         settled = []
         for address, change in self._planned.items():
-            if change.action not in LEDGER_ONLY or self._needs_mark(change):
+            if change.action not in LEDGER_ONLY or self._reaches_driver(change):
                 continue
             entry = None
             if change.action is not Action.FORGET:
@@ -122,21 +122,23 @@ class Dispatch:
         for address, result in list(self._results.items()):
             self._on_event(ChangeFinished(self._planned[address], result))
 
-    def _needs_mark(self, change: Change) -> bool:
-        """Whether what is taken over has to be marked as ours by its driver."""
+    def _reaches_driver(self, change: Change) -> bool:
+        """Return whether an adoption is the driver's business too.
+
+        It marks what is taken over as ours, or records the body that it writes from.
+        """
         driver = self._drivers.get(change.driver)
-        return (
-            change.action is Action.ADOPT
-            and change.reason in _TAKEN_OVER
-            and driver is not None
-            and driver.capabilities.ownership is not Ownership.LEDGER
-        )
+        if change.action is not Action.ADOPT or driver is None:
+            return False
+        able = driver.capabilities
+        marks = able.ownership is not Ownership.LEDGER and change.reason in _TAKEN_OVER
+        return marks or (able.records and change.reason is not Reason.DRIFTED)
 
     # -- out -------------------------------------------------------------------------------------
 
     def _enqueue(self, change: Change) -> None:
         call, driver, last = change, change.driver, True
-        if self._needs_mark(change):
+        if self._reaches_driver(change):
             call = replace(change, action=Action.UPDATE)
         if change.previous_driver is not None:
             first = _leave(change) if not change.lifecycle.create_first else _arrive(change)

@@ -26,6 +26,13 @@ def immutable_fields(name: str) -> frozenset[str]:
     return frozenset(kind(name).immutable)
 
 
+def closed_fields(name: str) -> frozenset[str]:
+    """Return the field paths of a kind below which every live key counts."""
+    from hrctl.model.kinds import kind
+
+    return kind(name).closed
+
+
 def target(source: Mapping[str, Any]) -> tuple[Address, str] | None:
     """Resource and output that the inside of a ``valueFrom`` names (None: a secret of its own)."""
     name = source.get("output", source.get("key"))

@@ -11,6 +11,7 @@ from hrctl.model.address import Address, is_within
 from hrctl.model.plan import Action
 from hrctl.reconcile.bodies import mask
 from hrctl.reconcile.diff import diff
+from hrctl.reconcile.outputs import closed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def judge(intent: Intent, entry: Entry | None, live: Live | None) -> Verdict:
         return Verdict(entry, done=False)
     meant = intent.entry
     shown = mask(live.body, [meant.body])
-    if not diff(meant.body, meant.body, shown, ignore=meant.lifecycle.ignore):
+    closed = closed_fields(intent.address.kind)
+    if not diff(meant.body, meant.body, shown, ignore=meant.lifecycle.ignore, closed=closed):
         outputs = meant.outputs or (entry.outputs if entry else {})
         settled = replace(meant, version=live.version, outputs=outputs, pending=None)
         return Verdict(settled, done=True)

@@ -279,3 +279,29 @@ def test_a_difference_costs_no_more_than_two_copies() -> None:
             copy.deepcopy(body)
         ratios.append((compared - started) / (time.process_time() - compared))
     assert min(ratios) < 2
+
+
+CLOSED = frozenset({"/spec/rules"})
+
+
+@pytest.mark.parametrize(
+    ("desired", "live", "paths"),
+    [
+        ({"rules": [{"a": 1}]}, {"rules": [{"a": 1, "b": 2}]}, ["/spec/rules/0/b"]),
+        ({}, {"rules": {"b": 2}}, ["/spec/rules"]),
+        ({"rules": {"a": 1}}, {"rules": {"a": 1, "b": None, "c": []}}, []),
+        ({"other": {"a": 1}}, {"other": {"a": 1, "b": 2}}, []),
+        ({"rulesets": {"a": 1}}, {"rulesets": {"a": 1, "b": 2}}, []),
+    ],
+)
+def test_a_key_that_only_live_has_counts_in_what_is_closed(
+    desired: dict[str, Any], live: dict[str, Any], paths: list[str]
+) -> None:
+    found = diff({"spec": desired}, None, {"spec": live}, closed=CLOSED)
+    assert [one.path for one in found] == paths
+    assert not diff({"spec": desired}, None, {"spec": live}, closed=frozenset())
+
+
+def test_what_is_left_to_the_live_system_is_left_in_what_is_closed_too() -> None:
+    desired, live = {"spec": {"rules": [{"a": 1}]}}, {"spec": {"rules": [{"a": 1, "b": 2}]}}
+    assert not diff(desired, None, live, closed=CLOSED, ignore=["/spec/rules/*/b"])

@@ -36,7 +36,12 @@ class MeshDriver(ABC, Generic[Part]):
 
     kinds: ClassVar[frozenset[str]] = frozenset({"Node", "Route"})
     capabilities: ClassVar[Capabilities] = Capabilities(
-        ownership=Ownership.MARK, compare_and_set=True, max_batch=1000, max_parallel=1, renames=True
+        ownership=Ownership.MARK,
+        compare_and_set=True,
+        max_batch=1000,
+        max_parallel=1,
+        renames=True,
+        records=True,
     )
 
     def __init__(self, context: Context, place: MeshPlace, interface: AdminInterface) -> None:

@@ -155,7 +155,10 @@ def _plain(name: str, found: list[Strategy]) -> list[Strategy]:
         if copy["name"] == "default":
             copy |= {"name": "flexibleRollout", "parameters": {"rollout": "100"}}
         parameters = copy["parameters"]
-        if parameters.get("rollout") == "100" and len(copy.get("variants", ())) <= 1:
+        # by any other attribute, 100 % leaves out whoever lacks it
+        everybody_has_it = parameters.get("stickiness", "default") in {"default", "random"}
+        whole = parameters.get("rollout") == "100" and everybody_has_it
+        if whole and len(copy.get("variants", ())) <= 1:
             parameters |= {"stickiness": "default", "groupId": name}
         made.append(copy)
     return made

@@ -29,6 +29,8 @@ class Kind:
     """One kind of resource.
 
     `group` is its command group. `immutable` are field paths that can only change by a replace.
+    `closed` are field paths below which every key counts: one that only the live side has is a
+    difference, because it decides something that nobody declared.
     `type_path` and `status_path` are what statistics count by (None: it has no such field).
     """
 
@@ -39,6 +41,7 @@ class Kind:
     type_path: str | None
     status_path: str | None
     immutable: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
 
     @property
     def model(self) -> type[Spec]:
@@ -92,6 +95,7 @@ _ALL: Final = (
         "/spec/type",
         "/spec/status",
         immutable=frozenset({"/spec/type"}),
+        closed=frozenset({"/spec/rollout", "/spec/targeting", "/spec/variants"}),
     ),
     Kind("Node", "nodes", "grid", "node", "/spec/type", "/spec/state"),
     Kind("Config", "configs", "config", "config", "/spec/scope", None),

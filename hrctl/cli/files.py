@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from hrctl.diagnostics import HrctlError
+from hrctl.files import atomic
 
 
 def write_text(path: Path, text: str) -> None:
@@ -17,19 +17,13 @@ def write_text(path: Path, text: str) -> None:
         HrctlError: HR146, where the system refuses.
     """
     target = path.resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         if target.exists() and not target.is_file():
             with target.open("w", encoding="utf-8") as stream:
                 stream.write(text)
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode if target.exists() else None
-        beside.write_bytes(text.encode("utf-8"))
-        if mode is not None:
-            beside.chmod(mode & 0o7777)
-        beside.replace(target)
+        atomic.write(target, text.encode("utf-8"))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         why = (error.strerror or str(error)).lower()
         raise HrctlError.of("HR146", f"{path} cannot be written: {why}") from error

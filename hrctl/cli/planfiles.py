@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from hrctl.diagnostics import HrctlError
+from hrctl.files import atomic
 from hrctl.model import planfile
 from hrctl.model.plan import Plan
 
@@ -16,14 +16,10 @@ def save(plan: Plan, path: Path) -> None:
     Raises:
         HrctlError: HR151, where the file cannot be written.
     """
-    text = planfile.to_json(plan)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    data = planfile.to_json(plan).encode("utf-8")
     try:
-        beside.touch(mode=0o600)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        atomic.write(path, data, mode=0o600)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         why = (error.strerror or str(error)).lower()
         raise HrctlError.of("HR151", f"plan file {path} cannot be written: {why}") from error
 

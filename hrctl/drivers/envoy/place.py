@@ -26,11 +26,11 @@ from hrctl.drivers.api import Context
 from hrctl.drivers.envoy import weights
 from hrctl.drivers.envoy.names import socket_address
 from hrctl.drivers.envoy.snapshot import CDS, LDS, RTDS, Files, Settings, resources_of, response
-from hrctl.drivers.mesh import atomic
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.files import atomic
 from hrctl.model.values import Json
 
 BOOTSTRAP: Final = "bootstrap.json"
@@ -97,7 +97,7 @@ class Place(MeshPlace):
             self._require_ours()
             self.settings.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             bootstrap = json.dumps(self.bootstrap(), indent=2)
-            atomic.write({self.home / BOOTSTRAP: bootstrap.encode()})
+            atomic.write_all({self.home / BOOTSTRAP: bootstrap.encode()})
             with self.lock():
                 first = {LDS: response([]), CDS: response([])}
                 if self.embedded:  # without it Envoy would wait before it starts
@@ -185,7 +185,7 @@ class Place(MeshPlace):
         written = {top / path: data for path, data in files.items() if data is not None}
         for path in written:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        atomic.write(written)
+        atomic.write_all(written)
         for path in [top / path for path, data in files.items() if data is None]:
             path.unlink(missing_ok=True)
             with suppress(OSError):  # somebody else's file is in it

@@ -6,15 +6,15 @@ at the top. Who reads the file meets the old or the new one, never a part.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
+from hrctl.files import atomic
+from hrctl.files.lock import exclusive
 
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"
 
@@ -42,11 +42,14 @@ def read(path: Path) -> Document:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """While no other hrctl changes the file."""
+    """Lock out other processes that change the file.
+
+    Raises:
+        LockedError: HR360, where another process holds the lock for too long.
+    """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / f".{path.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(path.parent / f".{path.name}.lock", mode=0o666):  # less the process's umask
         yield
 
 
@@ -56,20 +59,7 @@ def write(path: Path, document: Document) -> None:
     Raises:
         OSError: where that cannot be done; the file then is as it was.
     """
-    path = path.resolve()
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(_text(document))
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            draft.chmod(path.stat().st_mode & 0o7777)
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):  # the first error tells more
-            draft.unlink()  # on a disk that is full it is in the way
-        raise
+    atomic.write(path.resolve(), _text(document).encode("utf-8"))
 
 
 def _text(document: Document) -> str:

@@ -30,11 +30,12 @@ from hrctl.drivers.haproxy.configuration import (
     configuration,
 )
 from hrctl.drivers.haproxy.runtime import is_path
-from hrctl.drivers.mesh import atomic, following
+from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.names import DEFAULT_LISTEN
 from hrctl.drivers.mesh.place import MeshPlace
 from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.files import atomic
 from hrctl.model.values import Json, canonical
 
 _BEGINNING: Final = 65_536  # bytes, of which our own words are among the first
@@ -166,7 +167,7 @@ class Place(MeshPlace):
             OSError: where that cannot be.
         """
         folder = self.settings.config.parent
-        atomic.write({folder / name: data for name, data in files.items()})
+        atomic.write_all({folder / name: data for name, data in files.items()})
 
     # -- what was applied ------------------------------------------------------------------------
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hrctl.diagnostics import HrctlError
+from hrctl.diagnostics import HrctlError, LockedError
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.supervisor.folders import Folders
+from hrctl.files.lock import exclusive
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +64,22 @@ class MeshPlace(ABC):
 
     @contextmanager
     def lock(self, *, wait: bool = True) -> Iterator[bool]:
-        """Alone among threads and processes; whether it is, where it does not wait for that.
+        """Lock out other threads and processes; yield whether it succeeded. `make` comes first.
 
-        `make` comes first.
+        Without `wait` it yields False where another process holds the lock.
+
+        Raises:
+            LockedError: HR360, where it waited and another process holds the lock for too long.
         """
-        descriptor = os.open(self.home / self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                stack.enter_context(exclusive(self.home / self.lock_file, wait=None if wait else 0))
+            except LockedError:
+                if wait:
+                    raise
                 yield False
             else:
                 yield True
-        finally:
-            os.close(descriptor)
 
     def not_ours(self, path: Path, way: str) -> HrctlError:
         """HR089, for a file that is to be written and that somebody else wrote."""

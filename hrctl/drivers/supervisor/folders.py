@@ -14,11 +14,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -26,6 +25,8 @@ from typing import Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
+from hrctl.files import atomic
+from hrctl.files.lock import exclusive
 from hrctl.model.values import Json
 
 # A unix socket's path has 108 bytes on Linux and 104 on macOS, a NUL included. supervisord binds
@@ -112,15 +113,13 @@ class Folders:
                 write_private(path, os.urandom(32))
         return path.read_bytes()
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Alone among threads and processes; `make` comes first."""
-        descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock out other threads and processes; `make` comes first.
+
+        Raises:
+            LockedError: HR360, where another process holds the lock for too long.
+        """
+        return exclusive(self.run / "lock")
 
     def socket(self) -> Path:
         """Where the supervisord listens, or will."""
@@ -160,15 +159,7 @@ class Folders:
 
 def write_private(path: Path, data: bytes) -> None:
     """Replace a file at once by one that only its owner can read."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # pathlib takes no descriptor
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    atomic.write(path, data, mode=0o600)
 
 
 def _own_private_folder(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_what_others_have_in_the_file_is_kept(file: Path) -> None:
     )
     done(driver, delete)
     assert json.loads(file.read_text()) == FOREIGN
-    assert not list(file.parent.glob(".*.draft"))
+    assert not list(file.parent.glob(".*-draft"))
 
 
 def test_a_disk_that_gets_full_keeps_no_draft(file: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_disk_that_gets_full_keeps_no_draft(file: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {one.error.code if one.error else None for one in found} == {"HR083"}
     assert file.read_bytes() == before
-    assert not list(file.parent.glob(".*.draft"))
+    assert not list(file.parent.glob(".*-draft"))
     done(driver, *many)
 
 

@@ -108,7 +108,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter
       hrctl secrets set shop/prod:Config/app DB_PASSWORD
       pass show db | hrctl secrets set shop/prod:Config/app DB_PASSWORD
       hrctl secrets set prod:Service/api env.TLS_KEY --file tls.key --commit
-      hrctl secrets set acme:Config/ops UNLEASH_TOKEN --audience https://unleash.example.org
+      hrctl secrets set acme:Config/ops TOKEN --audience https://unleash.acme.org
     """
     from hrctl.cli.secrets.target import TOLERATED, find, lenient_tree
     from hrctl.cli.secrets.writing import put

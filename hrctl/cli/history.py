@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address
 from hrctl.source import git
+
+_PLAIN: Final = ("--no-ext-diff", "--no-textconv")  # git alone compares, no other program
 
 
 def removal(root: Path, address: Address) -> str | None:
@@ -23,6 +26,7 @@ def removal(root: Path, address: Address) -> str | None:
             root,
             "log",
             "-1",
+            *_PLAIN,
             "--format=%h%x00%ar",
             "--unified=0",
             f"-G{pattern}",
@@ -33,7 +37,7 @@ def removal(root: Path, address: Address) -> str | None:
             return None
         head = output.decode("utf-8", "replace").splitlines()[0]
         commit, _, ago = head.partition("\0")
-        diff = git.run(root, "show", "--format=", "--unified=0", f"-G{pattern}", commit)
+        diff = git.run(root, "show", *_PLAIN, "--format=", "--unified=0", f"-G{pattern}", commit)
     except HrctlError:
         return None  # the note is a help, the plan stands without it
     line = re.compile(rf"^([-+]).*name:\s*[\"']?{name}(?![-a-z0-9])", re.MULTILINE)

@@ -47,7 +47,9 @@ class Schedules:
             at = [self._revision] if self._revision else []
             try:
                 # -w: who indents a schedule anew does not begin it anew
-                said = git.run(self._root, "blame", "-w", "--line-porcelain", *at, "--", path)
+                said = git.run(
+                    self._root, "blame", "--no-textconv", "-w", "--line-porcelain", *at, "--", path
+                )
                 ends = log.shallow(self._root)
             except HrctlError:  # no repository, or no commit of the file yet
                 said, ends = b"", frozenset()

@@ -58,8 +58,8 @@ class Blobs:
 
     def _exchange(self, blobs: Sequence[str]) -> None:
         if self._process is None:
-            self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],  # noqa: S607 - the user's git
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed program
+                git.command(self._root, "cat-file", "--batch"),
                 cwd=self._root,
                 env=git.environment(),
                 stdin=subprocess.PIPE,

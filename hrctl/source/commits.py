@@ -117,6 +117,7 @@ def dirty(root: Path, paths: list[str]) -> list[str]:
         "--porcelain=v1",
         "-z",
         "--no-renames",
+        "--ignore-submodules=all",
         "--untracked-files=all",
         "--ignored=matching",
         "--",
@@ -130,7 +131,7 @@ def dirty(root: Path, paths: list[str]) -> list[str]:
 
 def _git(top: Path, index: str, *arguments: str, data: bytes = b"") -> str:
     process = subprocess.run(  # noqa: S603 - a fixed program
-        ["git", *git.QUIET, *arguments],  # noqa: S607 - the user's git
+        git.command(top, *arguments),
         cwd=top,
         env={**git.environment(), "GIT_INDEX_FILE": index},
         input=data,

@@ -10,6 +10,7 @@ import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,13 @@ from typing import Final
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 
 PATTERNS: Final = ("*.yaml", "*.yml")
-# No hook is run that nobody asked for: neither those in a folder, nor that which watches files.
-QUIET: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+# Nothing runs that a folder below may have brought along: no hook, no watcher of files, and nothing
+# that is configured by a bare repository which a branch committed as ordinary files.
+_CONFIG: Final = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "safe.bareRepository=explicit"),
+)
 _SHA1: Final = 40  # digits; repositories of object format sha256 have 64
 PROJECT: Final = "hrctl.yaml"
 # Set inside of git's hooks, where they speak of another folder, or for pathspecs of another sort.
@@ -75,16 +81,48 @@ def toplevel(root: Path) -> Path | None:
     return None
 
 
+def command(root: Path, *arguments: str) -> list[str]:
+    """Return the words of a git command for the repository that `root` lies in.
+
+    The repository is named, since git, which looks for one itself, takes each folder on its way up
+    that looks like a bare repository. It is the nearest folder with a `.git`, which is a name that
+    git lets nobody commit.
+
+    Raises:
+        HrctlError: HR066, where git trusts neither the owner of the repository nor its folder.
+    """
+    top = toplevel(root)
+    place = () if top is None else _place(top)
+    return ["git", *_CONFIG, *place, *arguments]
+
+
+@cache
+def _place(top: Path) -> tuple[str, ...]:
+    """Name the repository of a working tree to git, if it belongs to whom git would trust.
+
+    A repository that is named is not asked for its owner any more. Another user's repository is
+    therefore shown to git first, which knows `safe.directory`.
+    """
+    folder = top / ".git"
+    if any(path.stat().st_uid != os.geteuid() for path in (top, folder)):
+        finish(_start(top, ["git", *_CONFIG, "rev-parse", "--git-dir"]), "rev-parse")
+    return f"--git-dir={folder}", f"--work-tree={top}"
+
+
 def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start git in the folder; no hook, pager, prompt or optional lock is involved.
 
     Raises:
         HrctlError: HR066, where there is no git.
     """
+    return _start(root, command(root, *arguments))
+
+
+def _start(folder: Path, words: Sequence[str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
-            ["git", *QUIET, *arguments],  # noqa: S607 - the user's git is the one that PATH names
-            cwd=root,
+            words,
+            cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -179,6 +217,7 @@ def _ask(
         "-z",
         "--untracked-files=all",
         "--no-renames",
+        "--ignore-submodules=all",  # else git starts another git in each, by its own configuration
         "--",
         *patterns,
     )

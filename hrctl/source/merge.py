@@ -269,17 +269,15 @@ def _merge_lines(sides: Sides, labels: Sequence[str], size: int, *options: str) 
             files[name].write_bytes(text.encode("utf-8", "surrogateescape"))
         try:
             done = subprocess.run(  # noqa: S603 - fixed program, paths of our own
-                [  # noqa: S607 - the git that PATH names
-                    "git",
+                git.command(
+                    Path.cwd(),
                     "merge-file",
                     "-p",
                     f"--marker-size={size}",
                     *options,
                     *(word for label in labels for word in ("-L", label)),
-                    files["ours"],
-                    files["base"],
-                    files["theirs"],
-                ],
+                    *(str(files[side]) for side in ("ours", "base", "theirs")),
+                ),
                 env=git.environment(),
                 capture_output=True,
                 check=False,

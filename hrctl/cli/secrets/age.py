@@ -60,7 +60,9 @@ def _blamed(session: Session, path: str, lines: dict[str, int]) -> dict[str, Cha
         return {}
     ranges = [f"-L{line + 1},{line + 1}" for line in sorted(set(lines.values()))]
     try:
-        output = git.run(session.project.root, "blame", "--porcelain", *ranges, "--", path)
+        output = git.run(
+            session.project.root, "blame", "--no-textconv", "--porcelain", *ranges, "--", path
+        )
     except HrctlError:
         return {age: Changed(line) for age, line in lines.items()}  # git does not know the file
     commits: dict[int, str] = {}

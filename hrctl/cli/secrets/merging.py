@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +12,7 @@ import typer
 from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.interpreter import module
 
 ATTRIBUTES: Final = (".gitattributes", ("*.yaml merge=hrctl", "*.yml merge=hrctl"))
 
@@ -75,8 +75,7 @@ def _text(path: Path) -> str:
 def command() -> str:
     """What git runs: hrctl, or its own merge of lines where that is not there any more."""
     found = shutil.which("hrctl")
-    # -P: git runs it at the top of the work tree, whose files are not to be imported
-    program = [found] if found else [sys.executable, "-P", "-m", "hrctl"]
+    program = [found] if found else module("hrctl")
     words = " ".join(shlex.quote(word) for word in program)
     return (
         f"if command -v {shlex.quote(program[0])} >/dev/null;"

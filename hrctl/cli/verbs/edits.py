@@ -281,9 +281,10 @@ def _git(session: Session, *arguments: str) -> str:
     """
     from git import Git, GitCommandError  # imports for longer than most commands run
 
-    command = ["git", "--literal-pathspecs", *git.QUIET, *arguments]
+    root = session.project.root
+    command = git.command(root, "--literal-pathspecs", *arguments)
     try:
-        output: str = Git(session.project.root).execute(command, strip_newline_in_stdout=False)
+        output: str = Git(root).execute(command, strip_newline_in_stdout=False)
     except GitCommandError as error:
         # GitPython quotes both streams in its own layout
         said = f"{error.stderr}\n{error.stdout}".replace("stderr: ", "").replace("stdout: ", "")

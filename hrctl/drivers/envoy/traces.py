@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any, Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place
+from hrctl.drivers.interpreter import module
 from hrctl.drivers.mesh import embedded
 from hrctl.drivers.supervisor.folders import Folders, write_private
 from hrctl.model.address import Address
@@ -75,8 +75,8 @@ def _replace(folders: Folders, program: str | None) -> None:
 
 
 def _program(place: Place) -> str:
-    words = [sys.executable, "-P", "-m", "hrctl.drivers.envoy.receiver", place.settings.traces]
-    command = [word for word in (*words, place.forward) if word]
+    words = module("hrctl.drivers.envoy.receiver", str(place.settings.traces), place.forward or "")
+    command = [word for word in words if word]
     return embedded.section(place, _GROUP, command, last=5, kept="1MB")
 
 

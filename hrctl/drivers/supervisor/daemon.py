@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.interpreter import module
 from hrctl.drivers.supervisor import procs
 from hrctl.drivers.supervisor.folders import Folders, write_private
 
@@ -75,7 +76,7 @@ def _start(folders: Folders, instance: str, place: Path) -> bool:
     with output.open("wb") as errors:
         try:
             done = subprocess.run(  # noqa: S603  # no shell, arguments are ours
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)],
+                module("supervisor.supervisord", "-c", str(conf)),
                 cwd=folders.run,
                 env=inherited(),
                 stdin=subprocess.DEVNULL,

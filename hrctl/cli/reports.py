@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hrctl import writable
 from hrctl.cli.app import FORMATS, REPORTS
 from hrctl.cli.console import Console
 from hrctl.cli.files import write_text
@@ -60,7 +61,7 @@ class Reports:
         self.command = command
         self.max_bytes = max_bytes
         self.targets: list[tuple[str, Path]] = []
-        problems = []
+        problems = [one for path in beside if path for one in _refused(path, "the plan file")]
         taken = {_real(path): str(path) for path in beside if path is not None}
         for text in given or ():
             name, _, file = text.partition("=")
@@ -73,6 +74,8 @@ class Reports:
                 problems.append(_twice(path, "standard output", text))
             elif (refused := _unwritable(path)) is not None:
                 problems.append(refused)
+            elif found := _refused(path, "the report"):
+                problems.extend(found)
             else:
                 self.targets.append((name, path))
         if problems:
@@ -222,6 +225,15 @@ def _twice(path: Path, first: str, second: str) -> Diagnostic:
         f"two outputs go to {path}: {first} and {second}",
         hint="give each a file of its own",
     )
+
+
+def _refused(path: Path, what: str) -> tuple[Diagnostic, ...]:
+    """Return why a commit may decide where the output goes, if it may."""
+    try:
+        writable.require(path, what)
+    except HrctlError as error:
+        return error.diagnostics
+    return ()
 
 
 def _unwritable(path: Path) -> Diagnostic | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from hrctl.database import json_text
@@ -82,7 +81,7 @@ class LocalDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._owner = context.project
-        self.store = LocalStore(context.root / Path(config.get("path", DEFAULT_PATH)))
+        self.store = LocalStore(context.file(config.get("path", DEFAULT_PATH)))
 
     def __enter__(self) -> Self:
         return self

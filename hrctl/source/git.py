@@ -7,41 +7,39 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
+from hrctl.repository import command, environment, finish, run, start, toplevel
+
+__all__ = [
+    "PATTERNS",
+    "PROJECT",
+    "Listing",
+    "blob_id",
+    "command",
+    "environment",
+    "finish",
+    "holds",
+    "is_shallow",
+    "list_revision",
+    "list_worktree",
+    "no_commit",
+    "read_worktree",
+    "require_commit",
+    "resolve",
+    "run",
+    "start",
+    "toplevel",
+]
 
 PATTERNS: Final = ("*.yaml", "*.yml")
-# Nothing runs that a folder below may have brought along: no hook, no watcher of files, and nothing
-# that is configured by a bare repository which a branch committed as ordinary files.
-_CONFIG: Final = (
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "safe.bareRepository=explicit"),
-)
 _SHA1: Final = 40  # digits; repositories of object format sha256 have 64
 PROJECT: Final = "hrctl.yaml"
-# Set inside of git's hooks, where they speak of another folder, or for pathspecs of another sort.
-_FOREIGN: Final = frozenset(
-    {
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_COMMON_DIR",
-        "GIT_NAMESPACE",
-        "GIT_LITERAL_PATHSPECS",
-        "GIT_GLOB_PATHSPECS",
-        "GIT_NOGLOB_PATHSPECS",
-        "GIT_ICASE_PATHSPECS",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,95 +69,6 @@ def holds(data: bytes, blob: str) -> bool:
         unix = data.replace(b"\r\n", b"\n")
         return blob in {sha256(head % len(one) + one).hexdigest() for one in (data, unix)}
     return blob_id(data) == blob or blob_id(data.replace(b"\r\n", b"\n")) == blob
-
-
-def toplevel(root: Path) -> Path | None:
-    """The top of the git working tree that `root` lies in (None: in none)."""
-    for folder in (root, *root.parents):
-        if (folder / ".git").exists():
-            return folder
-    return None
-
-
-def command(root: Path, *arguments: str) -> list[str]:
-    """Return the words of a git command for the repository that `root` lies in.
-
-    The repository is named, since git, which looks for one itself, takes each folder on its way up
-    that looks like a bare repository. It is the nearest folder with a `.git`, which is a name that
-    git lets nobody commit.
-
-    Raises:
-        HrctlError: HR066, where git trusts neither the owner of the repository nor its folder.
-    """
-    top = toplevel(root)
-    place = () if top is None else _place(top)
-    return ["git", *_CONFIG, *place, *arguments]
-
-
-@cache
-def _place(top: Path) -> tuple[str, ...]:
-    """Name the repository of a working tree to git, if it belongs to whom git would trust.
-
-    A repository that is named is not asked for its owner any more. Another user's repository is
-    therefore shown to git first, which knows `safe.directory`.
-    """
-    folder = top / ".git"
-    if any(path.stat().st_uid != os.geteuid() for path in (top, folder)):
-        finish(_start(top, ["git", *_CONFIG, "rev-parse", "--git-dir"]), "rev-parse")
-    return f"--git-dir={folder}", f"--work-tree={top}"
-
-
-def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start git in the folder; no hook, pager, prompt or optional lock is involved.
-
-    Raises:
-        HrctlError: HR066, where there is no git.
-    """
-    return _start(root, command(root, *arguments))
-
-
-def _start(folder: Path, words: Sequence[str]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(  # noqa: S603 - fixed program, arguments are never shell text
-            words,
-            cwd=folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    except FileNotFoundError:
-        raise HrctlError.of("HR066", "git was not found", hint="install git") from None
-
-
-def environment() -> dict[str, str]:
-    """That of every git which hrctl starts."""
-    kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-
-
-def finish(process: subprocess.Popen[bytes], what: str) -> bytes:
-    """What a started git prints; HR066 where it fails."""
-    output, errors = process.communicate()
-    if process.returncode:
-        lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
-        advice = lines[-1].strip()
-        raise HrctlError.of(
-            "HR066",
-            f"git {what} failed: {reason.removeprefix('fatal: ')}",
-            hint=advice if advice.startswith("git ") else None,
-        )
-    return output
-
-
-def run(root: Path, *arguments: str) -> bytes:
-    """What a git command prints.
-
-    Raises:
-        HrctlError: HR066, with git's last word.
-    """
-    return finish(start(root, *arguments), next(one for one in arguments if one[0] != "-"))
 
 
 def list_worktree(root: Path, within: str = ".") -> Listing:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from hrctl import writable
 from hrctl.diagnostics import Diagnostic, HrctlError, Span
 from hrctl.model.values import Json, digest_bytes, pointer
 from hrctl.source.cache import Cache, pack
+from hrctl.source.state import locate
 
 if TYPE_CHECKING:
     from hrctl.source.chunks import Chunk
 
 FILE: Final = "hrctl.yaml"
-STATE: Final = ".hrctl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Project:
     secrets: Mapping[str, Json] = field(default_factory=dict)
     parallelism: int = 10
     ignore: tuple[str, ...] = ()
+    state_dir: Path = field(kw_only=True)
 
     def without_ignored(self, files: Mapping[str, str]) -> dict[str, str]:
         """Return the files, paths and blob ids, that no glob of `spec.ignore` matches."""
@@ -62,14 +64,15 @@ class Project:
         }
 
     @property
-    def state_dir(self) -> Path:
-        """Where hrctl keeps its ledger, cache and embedded servers."""
-        return self.root / STATE
-
-    @property
     def ledger_path(self) -> Path:
-        """The file of a ledger in SQLite."""
-        return self.root / self.ledger.removeprefix("sqlite:")
+        """The file of a ledger in SQLite.
+
+        Raises:
+            HrctlError: HR321 or HR322, where a commit decides about that file; HR324, where its
+                relative path leaves the project.
+        """
+        written = self.ledger.removeprefix("sqlite:")
+        return writable.place(written, "the ledger", self.root, self.state_dir)
 
 
 def find(start: Path) -> Project:
@@ -131,12 +134,13 @@ def load(root: Path) -> Project:
     except OSError as error:
         raise HrctlError.of("HR067", f"{FILE} cannot be read: {error.strerror}") from error
     key = digest_bytes(data)
-    with Cache(root / STATE / "cache.db") as cache:
+    state_dir = locate(root)
+    with Cache(state_dir / "cache.db") as cache:
         found = cache.record(FILE, key)
         if found is None:
             found = _check(data)
             cache.store((), [(FILE, key, pack(found))], (), 0)
-    return _project(root, found)
+    return _project(root, found, state_dir)
 
 
 def linked(path: str) -> HrctlError:
@@ -148,7 +152,7 @@ def linked(path: str) -> HrctlError:
     )
 
 
-def _project(root: Path, document: Mapping[str, Any]) -> Project:
+def _project(root: Path, document: Mapping[str, Any], state_dir: Path) -> Project:
     spec = document["spec"]
     return Project(
         name=document["metadata"]["name"],
@@ -164,6 +168,7 @@ def _project(root: Path, document: Mapping[str, Any]) -> Project:
         secrets=spec["secrets"],
         parallelism=spec["parallelism"],
         ignore=tuple(spec["ignore"]),
+        state_dir=state_dir,
     )
 
 

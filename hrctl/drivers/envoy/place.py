@@ -67,7 +67,8 @@ class Place(MeshPlace):
             settings = Settings(folders.run / "xds", listen, receiver, apart)
             admin = admin_socket(folders)
             return cls(folders.run, settings, admin, traces, folders=folders)
-        home = context.root / Path(config["configDir"]).expanduser()
+        home = context.folder(config["configDir"])
+        context.require_writable(home / "xds")
         admin = str(config["admin"])
         if "/" in admin:
             admin = str(context.root / Path(admin).expanduser())

@@ -53,8 +53,8 @@ class FlagdDriver:
         self._context = context
         self._bare_text = config.get("evaluators", "all") == "all"
         file = config.get("file")
-        self._file: Path | None = context.root / file if file else None
-        self._folder: Path = context.root / (config.get("folder") or ".")
+        self._file: Path | None = context.file(file) if file else None
+        self._folder: Path = context.folder(config.get("folder") or ".")
         self._read: dict[Path, flagfile.Document] = {}
         self._planned: dict[tuple[Path, str], Address] = {}
 
@@ -126,6 +126,7 @@ class FlagdDriver:
         for path, changes in by_path.items():
             begin = time.perf_counter()
             try:
+                self._context.require_writable(path)
                 with flagfile.locked(path):
                     outcomes = self._apply(path, changes)
             except (OSError, HrctlError) as error:

@@ -119,7 +119,9 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     (shared / "ours.json").write_text(json.dumps(FOREIGN))
     link = tmp_path / "flags.json"
     link.symlink_to("shared/ours.json")
-    done(make(tmp_path), create(EXPRESS, gradual(10)))
+    project = tmp_path / "project"
+    project.mkdir()
+    done(make(project, file=str(link)), create(EXPRESS, gradual(10)))
     assert link.is_symlink()
     assert list(json.loads((shared / "ours.json").read_text())["flags"]) == ["theirs", "express"]
 

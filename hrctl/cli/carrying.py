@@ -36,13 +36,18 @@ def run_plan(
             watch(event)
             listen(event)
 
-        return applier.apply(
-            plan,
-            session.ledger,
-            drivers,
-            run=run,
-            parallelism=parallelism or session.project.parallelism,
-            on_event=on_event,
-            stop=stop,
-            decrypt=session.decrypt,
-        )
+        try:
+            return applier.apply(
+                plan,
+                session.ledger,
+                drivers,
+                run=run,
+                parallelism=parallelism or session.project.parallelism,
+                on_event=on_event,
+                stop=stop,
+                decrypt=session.decrypt,
+                disconnect=session.disconnect,
+            )
+        except applier.Abandoned:
+            session.abandon()
+            raise

@@ -180,7 +180,10 @@ def _list_changes(console: Console, run: str, found: Sequence[ChangeRecord]) -> 
 def unlock(
     ctx: typer.Context,
     subtree: Annotated[
-        str | None, typer.Argument(metavar="[REGISTRY]", help="Whose lease; default: all.")
+        str | None,
+        typer.Argument(
+            metavar="[REGISTRY]", help="Whose lease; / is the whole project. Default: all."
+        ),
     ] = None,
     *,
     yes: Yes = False,
@@ -193,12 +196,14 @@ def unlock(
     Examples:
       hrctl state unlock
       hrctl state unlock acme/shop
+      hrctl state unlock /
     """
     console = console_of(ctx)
     with Session(console) as session:
-        held = [one for one in session.ledger.leases() if subtree in {None, one.subtree}]
+        wanted = None if subtree is None else subtree.strip("/")
+        held = [one for one in session.ledger.leases() if wanted in {None, one.subtree}]
         for lease in held:
-            console.note(f"{lease.subtree} is held by {lease.holder}, run {lease.run}")
+            console.note(f"{lease.subtree or '/'} is held by {lease.holder}, run {lease.run}")
         if held:
             confirm(console, "Take it away?" if len(held) == 1 else "Take them away?", yes=yes)
             for lease in held:
@@ -206,7 +211,7 @@ def unlock(
     if console.json_output:
         console.json({"unlocked": [_lease_json(one) for one in held]})
     else:
-        names = ", ".join(one.subtree for one in held)
+        names = ", ".join(one.subtree or "/" for one in held)
         console.data(f"Unlocked: {names}." if held else "Nothing is locked.")
     return Exit.DONE
 

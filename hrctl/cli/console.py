@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from hrctl.cli.streams import failure
 from hrctl.model.values import Json
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Console:
     def color(self, stream: TextIO) -> bool:
         """Whether to colour what goes to this stream."""
         return not self.no_color and stream.isatty()
+
+    @property
+    def reader_left(self) -> bool:
+        """Whether nobody can read the result any more, so that following it has no use."""
+        return failure(sys.stdout) is not None
 
     def data(self, text: str) -> None:
         """Write a result, and end its line."""

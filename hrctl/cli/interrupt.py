@@ -13,7 +13,10 @@ from hrctl.cli.console import Console
 
 @contextmanager
 def stoppable(console: Console) -> Iterator[threading.Event]:
-    """An event that a first Ctrl-C (or SIGTERM) sets; a second one raises KeyboardInterrupt."""
+    """Yield an event that the first signal sets; the second one raises KeyboardInterrupt.
+
+    The signals are Ctrl-C, SIGTERM and SIGHUP. Under nohup SIGHUP stays ignored.
+    """
     stop = threading.Event()
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
@@ -28,7 +31,9 @@ def stoppable(console: Console) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     before = [signal.signal(one, handle) for one in signals]
     try:
         yield stop

@@ -22,8 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         return _main(argv)
     code = _main(sys.argv[1:])
     if sys.getprofile() is None and sys.gettrace() is None:
-        sys.stderr.flush()
-        os._exit(code)  # standard output was flushed where a failure could still be told
+        os._exit(code)  # both streams were flushed where a failure could still be told
     return code
 
 
@@ -47,6 +46,8 @@ def _main(args: list[str]) -> int:
 
 def _say(text: str) -> int:
     """Write to standard output; a reader that has left is no error worth a traceback."""
+    if sys.stdout is None:  # it was closed when hrctl started
+        return 1
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import threading
+from dataclasses import replace
 
 import typer._click as click
 from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
@@ -15,6 +16,7 @@ from hrctl.cli.app import Root
 from hrctl.cli.commands import ROWS
 from hrctl.cli.console import IDENTITY, Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.streams import failure, streams
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.revealed import redact
 
@@ -36,21 +38,33 @@ def run(args: list[str], complete: str) -> int:
     gc.set_threshold(_COLLECT_AFTER, 20, 100)
     console = Console()
     os.environ.pop(IDENTITY, None)  # no program that is started from here on inherits it
-    try:
+    with streams():
         code = _guarded(args, console, complete)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes again when it leaves; there it must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.BROKEN_PIPE
-    except OSError as error:  # standard output itself: a full disk behind a redirection
-        return refused(error)
-    return code
+        return _after_output(console, code)
 
 
 def refused(error: OSError) -> int:
     """Tell that output could not be written; returns the exit code."""
     return _fail(Console(), _of_os_error(error))
+
+
+def _after_output(console: Console, code: int) -> int:
+    """Report output that was lost on the way, now that the work is done; returns the exit code.
+
+    What the command itself ended with matters more than its output.
+    """
+    sys.stdout.flush()
+    lost = failure(sys.stdout)
+    if lost is not None and not isinstance(lost, BrokenPipeError):
+        diagnostic = _of_os_error(lost).diagnostics[0]
+        note = f"the command did its work and would have ended with {code}; its output is cut short"
+        _fail(console, HrctlError(replace(diagnostic, note=note)))
+        return code or Exit.ERROR
+    sys.stderr.flush()
+    lost = lost or failure(sys.stderr)
+    if lost is None:
+        return code
+    return code or (Exit.BROKEN_PIPE if isinstance(lost, BrokenPipeError) else Exit.ERROR)
 
 
 def _guarded(  # noqa: PLR0911  # one for each way to end
@@ -69,8 +83,6 @@ def _guarded(  # noqa: PLR0911  # one for each way to end
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted(console)
-    except BrokenPipeError:
-        raise
     except SystemExit as error:  # typer leaves so from completion
         return error.code if isinstance(error.code, int) else Exit.ERROR
     except OSError as error:

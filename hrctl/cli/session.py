@@ -42,6 +42,7 @@ class Session:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._open = ExitStack()
+        self._connections = self._open.enter_context(ExitStack())
         self._loaded: dict[str | None, Loaded] = {}
         self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
@@ -52,6 +53,15 @@ class Session:
 
     def __exit__(self, *exc: object) -> None:
         self._open.close()
+
+    def disconnect(self) -> None:
+        """Close the connections of all drivers; who asks for one again connects anew."""
+        self._instances.clear()
+        self._connections.close()
+
+    def abandon(self) -> None:
+        """Leave everything open: drivers' threads use it until the process ends."""
+        self._abandoned = self._open.pop_all()
 
     def successor(self) -> Session:
         """Another one that reads everything anew, and asks for no passphrase again."""
@@ -158,7 +168,7 @@ class Session:
         problems: dict[str, tuple[Diagnostic, ...]] = {}
         for name in sorted((wanted & self.project.drivers.keys()) - self._instances.keys()):
             try:
-                self._instances[name] = self._open.enter_context(self.instance(name))
+                self._instances[name] = self._connections.enter_context(self.instance(name))
             except HrctlError as error:
                 problems[name] = error.diagnostics
         here = wanted & self._instances.keys()

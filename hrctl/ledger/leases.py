@@ -59,6 +59,13 @@ def acquire(connection: sqlite3.Connection, subtree: str, run: str, seconds: flo
     return lease
 
 
+def running(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the runs whose lease stands and whose holder is not known to be dead."""
+    now = time.time()
+    rows = connection.execute("SELECT run, holder, process FROM leases WHERE expires > ?", (now,))
+    return frozenset(run for run, holder, process in rows if not processes.is_gone(holder, process))
+
+
 def renew(connection: sqlite3.Connection, lease: Lease, seconds: float) -> Lease:
     """Move the expiry; HR101 where the lease has been lost."""
     expires = time.time() + seconds

@@ -43,7 +43,7 @@ def is_gone(holder_text: str, process: str | None) -> bool:
     if namespace and namespace != _namespace():
         return False
     now = _started(int(number))
-    return now is None or bool(started and started != now)
+    return now is None or bool(started and now and started != now)
 
 
 @lru_cache(maxsize=1)
@@ -59,15 +59,29 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When the process started, in a form that only compares; None where it does not run."""
+    """Return when the process started, in a form that only compares; None where it does not run.
+
+    It is empty where `/proc` hides the processes of other users (hidepid).
+    """
     if (_PROC / "self/stat").exists():
         try:
             stat = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
         except OSError:
-            return None
+            return "" if _exists(pid) else None
         fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
         return None if fields[0] in {"Z", "X"} else fields[19]
     found = subprocess.run(  # noqa: S603 - a number is all that is passed
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return found.stdout.strip() or None
+
+
+def _exists(pid: int) -> bool:
+    """Return whether a process has this number, whoever it belongs to."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

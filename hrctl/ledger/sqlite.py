@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final, Self
@@ -104,12 +105,8 @@ class SqliteLedger:
         return found
 
     def runs(self, limit: int = 20) -> list[RunRecord]:
-        """The latest runs, newest first."""
-        found = []
-        for row in self._select(f"{_RUNS} ORDER BY number DESC LIMIT ?", (limit,)):
-            with self._readable(row[0]):
-                found.append(rows.run_of(row))
-        return found
+        """Return the latest runs, newest first; one that was killed counts as interrupted."""
+        return self._records(f"{_RUNS} ORDER BY number DESC LIMIT ?", (limit,))
 
     def run_changes(self, run: str) -> list[ChangeRecord]:
         """How each change of a run ended, in the order in which they did."""
@@ -118,9 +115,8 @@ class SqliteLedger:
 
     def run(self, run: str) -> RunRecord | None:
         """One run by its name."""
-        found = self._select(f"{_RUNS} WHERE id = ?", (run,))
-        with self._readable(run):
-            return rows.run_of(found[0]) if found else None
+        records = self._records(f"{_RUNS} WHERE id = ?", (run,))
+        return records[0] if records else None
 
     def applied(self, address: Address) -> list[tuple[RunRecord, ChangeRecord]]:
         """The runs that carried out a change of an address, oldest first."""
@@ -267,6 +263,24 @@ class SqliteLedger:
             _bump(connection)
 
     # -- beneath -------------------------------------------------------------------------------
+
+    def _records(self, query: str, values: tuple[Any, ...]) -> list[RunRecord]:
+        """Read runs. A killed run could not record its end, but it holds no lease that stands."""
+        records = []
+        for row in self._select(query, values):
+            with self._readable(row[0]):
+                records.append(rows.run_of(row))
+        connection = self._file.reader()
+        if connection is None or all(one.status != "running" for one in records):
+            return records
+        with self._file.faults():
+            alive = leases.running(connection)
+        return [
+            replace(one, status="interrupted")
+            if one.status == "running" and one.id not in alive
+            else one
+            for one in records
+        ]
 
     def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         connection = self._file.reader()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 LEASE_SECONDS: Final = 30.0
 
 
+class Abandoned(KeyboardInterrupt):  # a kind of KeyboardInterrupt, named for what it says
+    """Drivers' threads are still at work. Connections must stay open, and the process must end."""
+
+
 def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     plan: Plan,
     ledger: Ledger,
@@ -45,6 +49,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     on_event: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
     decrypt: Decrypt | None = None,
+    disconnect: Callable[[], None] = lambda: None,
 ) -> Report:
     """Carry out the plan.
 
@@ -62,8 +67,10 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     8. Close the run and give the lease back.
 
     `stop` (a first Ctrl-C) ends step 6: nothing new starts, what runs is finished and recorded.
-    A KeyboardInterrupt (a second one) goes through at once: the intents stay in the ledger and
-    the next run settles them.
+    A KeyboardInterrupt (a second one) goes through at once, as `Abandoned`: the intents stay in the
+    ledger and the next run settles them. Before any other exception goes through, the drivers
+    finish what they were given, what the ledger can still take is recorded, connections are
+    closed, and the lease is given back, in this order.
 
     Args:
         plan: of `planner.plan` or `planfile.from_json`; `staleness.check` is for the latter.
@@ -74,6 +81,8 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         on_event: called in the calling thread.
         stop: set from outside.
         decrypt: opens the inside of an ``{age: ...}`` reference.
+        disconnect: closes the drivers' connections. It is called only where an exception ends the
+            run, after the drivers' threads have ended and before the lease is given back.
 
     Raises:
         SafetyError: HR120-HR134 for what the plan was refused for, HR122 where the ledger moved.
@@ -106,9 +115,14 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         dispatch = Dispatch(plan, ledger, drivers, entries, secrets, run.id, held, on_event)
         try:
             results = dispatch.run(parallelism, stop)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             held.keep = True  # our threads may still be at work: the lease ends with the process
             _close(ledger, held, record, "interrupted", dispatch)
+            raise Abandoned from error
+        except Exception:
+            disconnect()
+            with suppress(HrctlError):  # a run without a lease counts as interrupted anyway
+                _close(ledger, held, record, "failed", dispatch)
             raise
         status = status_of(results, stopped=stop.is_set())
         _close(ledger, held, record, status, dispatch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -85,10 +86,19 @@ class Dispatch:
     def run(self, parallelism: int, stop: threading.Event) -> list[ChangeResult]:
         """Steps 5 to 7 of `applier.apply`; the results in the order in which they came.
 
+        No thread of a driver is at work when it returns or raises, but after a KeyboardInterrupt.
+
         Raises:
             LockedError: where the lease was lost; outcomes that came later are not recorded.
             KeyboardInterrupt: at once.
         """
+        try:
+            return self._carry_out(parallelism, stop)
+        except Exception:
+            self._drain()
+            raise
+
+    def _carry_out(self, parallelism: int, stop: threading.Event) -> list[ChangeResult]:
         self._only_ledger()
         for address, change in self._planned.items():
             if not self._waiting[address] and address not in self._results:
@@ -104,6 +114,15 @@ class Dispatch:
                 break
         self._never_tried()
         return list(self._results.values())
+
+    def _drain(self) -> None:
+        """Wait until all calls have ended, and record what became of them as far as possible."""
+        settled: list[Settled] = []
+        while self._calls.running:
+            for outcome in self._calls.outcomes(_POLL):
+                settled += self._settled(self._steps.pop(outcome.address), outcome)
+        with suppress(HrctlError):  # the lease or the ledger failed: the next run settles the rest
+            self._settle(settled)
 
     # -- ledger only -----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import pytest
 
 from hrctl.diagnostics import LockedError
 from hrctl.ledger import processes
+from hrctl.ledger.api import RunRecord
 from hrctl.ledger.leases import overlap
 from hrctl.ledger.sqlite import SqliteLedger
 from hrctl.model.address import Address
@@ -175,6 +176,37 @@ def test_process_of_the_same_number_is_not_the_holder(ledger: SqliteLedger) -> N
     boot, namespace, started = processes.identity().split("/")
     other(ledger, process=f"{boot}/{namespace}/{int(started) - 1}")
     assert ledger.acquire("acme", run="r2", seconds=60).fence == 2
+
+
+def test_a_process_that_proc_hides_is_alive(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hidepid /proc shows nobody the processes of other users."""
+    with holder(path, "acme/prod") as process:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/stat").symlink_to("/proc/self/stat")
+        monkeypatch.setattr(processes, "_PROC", tmp_path / "proc")
+        with pytest.raises(LockedError, match="HR100"):
+            ledger.acquire("acme", run="r2", seconds=60)
+        process.kill()
+        process.wait()
+        assert ledger.acquire("acme", run="r2", seconds=60).fence == 2
+
+
+def test_a_killed_run_counts_as_interrupted(ledger: SqliteLedger, path: Path) -> None:
+    record = RunRecord("r-acme", "kim", "2026-03-02T09:14:00Z", None, None, "p", "apply", "running")
+    with holder(path, "acme") as process:
+        (lease,) = ledger.leases()
+        ledger.begin(lease, record)
+        assert [one.status for one in ledger.runs()] == ["running"]
+        process.kill()
+        process.wait()
+    assert [one.status for one in ledger.runs()] == ["interrupted"]
+    found = ledger.run("r-acme")
+    assert found is not None
+    assert found.status == "interrupted"
+    ledger.acquire("acme", run="r2", seconds=60)
+    assert [one.status for one in ledger.runs()] == ["interrupted"]
 
 
 def test_holder_before_a_reboot_is_gone(ledger: SqliteLedger) -> None:

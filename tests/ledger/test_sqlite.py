@@ -167,7 +167,8 @@ def test_intent_stays_until_its_outcome_is_known(
 
 def test_runs_are_told_newest_first(ledger: SqliteLedger, lease: Lease, run: RunRecord) -> None:
     ledger.begin(lease, run)
-    ledger.begin(lease, replace(run, id="r2", commit=None))
+    other = ledger.acquire("other", run="r2", seconds=60)
+    ledger.begin(other, replace(run, id="r2", commit=None))
     done = replace(run, finished="2026-03-02T09:15:00Z", status="partial", counts={"done": 3})
     ledger.finish(lease, done)
     assert ledger.runs() == [replace(run, id="r2", commit=None), done]

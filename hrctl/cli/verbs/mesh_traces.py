@@ -63,6 +63,8 @@ def traces(
                 console.event({**one, "spans": _in_order(one["spans"])})
             else:
                 console.log(lines(one))
+            if console.reader_left:
+                break
     if not some:
         console.note(f"No request to {naming.short(address)} has left a trace yet.")
     return Exit.DONE

@@ -134,10 +134,14 @@ def logs(
         if not isinstance(driver, Logs):
             raise cannot(instance, KIND, "show logs")
         show: Callable[[str], None] = console.data
+        if follow:
+            show = lambda line: console.log([line])  # noqa: E731 - one expression
         if console.json_output:
             show = lambda line: console.event({"address": str(address), "line": line})  # noqa: E731 - one expression
         for line in driver.logs(address, tail=tail, follow=follow):
             show(line)
+            if console.reader_left:
+                break
     return Exit.DONE
 
 

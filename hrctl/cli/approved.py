@@ -43,6 +43,12 @@ def read(text: str) -> Approved:
     """
     if (found := _DIGEST.fullmatch(text.strip())) is not None:
         return Approved(approval.PREFIX + found.group(1))
+    if not text.strip():  # an empty variable of a script must not mean that anything is approved
+        raise HrctlError.of(
+            "HR145",
+            "--approved is empty, so nothing is approved",
+            hint="what was to print the digest has failed; `hrctl plan --digest` prints one",
+        )
     path = Path(text)
     if not path.exists():
         raise HrctlError.of(

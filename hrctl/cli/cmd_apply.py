@@ -65,7 +65,7 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     """
     console = console_of(ctx)
     conditions = Conditions(
-        given.grade(fail_on), read(approved) if approved else None, rollback_on_failure
+        given.grade(fail_on), None if approved is None else read(approved), rollback_on_failure
     )
     with Session(console) as session:
         require_commit(session)

@@ -64,22 +64,17 @@ def approved(
 ) -> int:
     """Print the digest of the plan that was reviewed in the request which a commit came from.
 
-    It stands in the comment that `hrctl ci comment` wrote, so only a comment of the same account
-    counts, and the last one of them.
+    The request must have been merged as that very commit, into the branch that this run of the CI
+    is for, and the commit must be checked out. The digest stands in the comment that
+    `hrctl ci comment` wrote, so only a comment of the same account counts, and the last one of
+    them.
 
     Examples:
       hrctl ci approved > approved.txt
       hrctl apply --approved approved.txt --keep-drift
     """
     forge = forge_of(os.environ)
-    wanted = commit or os.environ.get("GITHUB_SHA") or os.environ.get("CI_COMMIT_SHA") or ""
-    request = forge.merged_request(wanted)
-    if request is None:
-        raise HrctlError.of(
-            "HR300",
-            f"commit {wanted[:_SHORT]} came from no merged request",
-            hint="`hrctl plan` shows what it would change, `hrctl apply` asks before it does",
-        )
+    request = _merged(forge, commit or forge.commit)
     marker = _plan_marker()
     mine = [one.body for one in forge.comments(request) if one.author == forge.author]
     planned = [body for body in mine if body.startswith(marker)]
@@ -96,6 +91,40 @@ def approved(
     else:
         console.data(digest)
     return Exit.DONE
+
+
+def _merged(forge: Forge, commit: str) -> int:
+    """Return the request that made the commit which is checked out, on the branch of this run.
+
+    Raises:
+        HrctlError: HR300, where the commit came from no request; HR326, where another commit is
+            checked out; HR327, where the request was meant for another branch.
+    """
+    from hrctl import repository
+
+    here = repository.run(Path.cwd(), "rev-parse", "--verify", "HEAD").decode().strip()
+    if here != commit:
+        raise HrctlError.of(
+            "HR326",
+            f"commit {here[:_SHORT]} is checked out, not {commit[:_SHORT]} which was to be applied",
+            hint="check out the commit that this run of the CI is for",
+        )
+    merged = forge.merged_request(commit)
+    if merged is None:
+        raise HrctlError.of(
+            "HR300",
+            f"commit {commit[:_SHORT]} came from no merged request",
+            hint="`hrctl plan` shows what it would change, `hrctl apply` asks before it does",
+        )
+    if not forge.branch or merged.target != forge.branch:
+        applied = f"'{forge.branch}'" if forge.branch else "no branch"
+        raise HrctlError.of(
+            "HR327",
+            f"request {merged.number} was merged into '{merged.target}', and what is applied is"
+            f" {applied}",
+            hint="run it on pushes to the branch that requests are reviewed for",
+        )
+    return merged.number
 
 
 def issue(

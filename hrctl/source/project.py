@@ -12,7 +12,7 @@ from hrctl import writable
 from hrctl.diagnostics import Diagnostic, HrctlError, Span
 from hrctl.model.values import Json, digest_bytes, pointer
 from hrctl.source.cache import Cache, pack
-from hrctl.source.state import locate
+from hrctl.source.state import claim, locate
 
 if TYPE_CHECKING:
     from hrctl.source.chunks import Chunk
@@ -140,6 +140,7 @@ def load(root: Path) -> Project:
         if found is None:
             found = _check(data)
             cache.store((), [(FILE, key, pack(found))], (), 0)
+    claim(state_dir, found["metadata"]["name"])
     return _project(root, found, state_dir)
 
 

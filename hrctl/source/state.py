@@ -23,7 +23,7 @@ def locate(root: Path) -> Path:
         HrctlError: HR320, where it is a link or holds one, or where git tracks something in it;
             HR323, where HRCTL_STATE_DIR is no absolute path.
     """
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(VARIABLE) or None
     if named is not None and not Path(named).is_absolute():
         raise HrctlError.of(
             "HR323",
@@ -53,3 +53,28 @@ def _distrust(state: Path) -> str | None:
     if links:
         return f"{links[0]} in it is a symbolic link"
     return "git tracks files in it" if repository.tracks(state) else None
+
+
+def claim(state: Path, project: str) -> None:
+    """Note whose state a folder holds that HRCTL_STATE_DIR names, or see that it is this project's.
+
+    Two projects in one folder would each take what the other applied for its own, and delete it.
+
+    Raises:
+        HrctlError: HR325, where it is another project's.
+    """
+    if not os.environ.get(VARIABLE):
+        return
+    note = state / "project"
+    if not note.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        note.write_text(project, "utf-8")
+        return
+    owner = note.read_text("utf-8")
+    if owner != project:
+        raise HrctlError.of(
+            "HR325",
+            f"the state folder {state} is that of project {owner}, not of {project}",
+            hint=f"set {VARIABLE} to a folder for this project alone; for one that was renamed,"
+            f" correct {note}",
+        )

@@ -30,6 +30,8 @@ class Forge:
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.issues: list[dict[str, Any]] = []
         self.merged: dict[str, int] = {}  # commit -> request
+        self.merge_commits: dict[str, str] = {}  # commit -> that which its request was merged as
+        self.target = "main"  # the branch that requests are merged into
         self.failures: list[int] = []
         self.seen: list[str] = []
         self._number = 100
@@ -91,7 +93,12 @@ class Forge:
         rest = path.removeprefix("/repos/acme/platform")
         if found := re.fullmatch(r"/commits/(\w+)/pulls", rest):
             number = self.merged.get(found[1])
-            pull = {"number": number, "merged_at": "2026-01-02", "merge_commit_sha": found[1]}
+            pull = {
+                "number": number,
+                "merged_at": "2026-01-02",
+                "merge_commit_sha": self.merge_commits.get(found[1], found[1]),
+                "base": {"ref": self.target},
+            }
             return 200, [pull] if number else []
         if found := re.fullmatch(r"/issues/(\d+)/comments", rest):
             number = int(found[1])
@@ -123,7 +130,12 @@ class Forge:
             return 200, {"username": GITLAB_BOT}
         if found := re.fullmatch(r"/repository/commits/(\w+)/merge_requests", rest):
             number = self.merged.get(found[1])
-            request = {"iid": number, "state": "merged", "merge_commit_sha": found[1]}
+            request = {
+                "iid": number,
+                "state": "merged",
+                "merge_commit_sha": self.merge_commits.get(found[1], found[1]),
+                "target_branch": self.target,
+            }
             return 200, [request] if number else []
         if found := re.fullmatch(r"/merge_requests/(\d+)/notes", rest):
             number = int(found[1])
@@ -206,6 +218,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def github(forge: Forge, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """What GitHub Actions says to a workflow on pull request 5."""
+    temp = tmp_path / "runner-temp"
+    temp.mkdir()
     event = tmp_path / "event.json"
     event.write_text('{"pull_request": {"number": 5}}')
     return {
@@ -215,14 +229,17 @@ def github(forge: Forge, environ: dict[str, str], tmp_path: Path) -> dict[str, s
         "GITHUB_REPOSITORY": "acme/platform",
         "GITHUB_EVENT_PATH": str(event),
         "GITHUB_TOKEN": TOKEN,
-        "GITHUB_SHA": "c0ffee",
+        "GITHUB_REF": "refs/heads/main",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "RUNNER_TEMP": str(temp),
     }
 
 
 @pytest.fixture
-def gitlab(forge: Forge, environ: dict[str, str]) -> dict[str, str]:
+def gitlab(forge: Forge, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """What GitLab CI says to a pipeline for merge request 5."""
+    builds = tmp_path / "builds"
+    builds.mkdir()
     return {
         **environ,
         "GITLAB_CI": "true",
@@ -230,5 +247,7 @@ def gitlab(forge: Forge, environ: dict[str, str]) -> dict[str, str]:
         "CI_PROJECT_ID": "7",
         "CI_MERGE_REQUEST_IID": "5",
         "HRCTL_GITLAB_TOKEN": TOKEN,
-        "CI_COMMIT_SHA": "c0ffee",
+        "CI_COMMIT_BRANCH": "main",
+        "CI_BUILDS_DIR": str(builds),
+        "CI_JOB_ID": "71",
     }

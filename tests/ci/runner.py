@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +40,30 @@ class Runner:
 
     def __init__(self, folder: Path, env: Mapping[str, str], values: Mapping[str, str]) -> None:
         self.folder = folder
-        self._env = dict(env)
+        self._given = dict(env)
         self._values = values
+
+    @property
+    def _env(self) -> dict[str, str]:
+        """The environment, with the commit that is checked out."""
+        here = git(self.folder, self._given, "rev-parse", "HEAD")
+        return {"GITHUB_SHA": here, "CI_COMMIT_SHA": here, **self._given}
+
+    @property
+    def commit(self) -> str:
+        """The commit that this run is for."""
+        return self._env["GITHUB_SHA"]
 
     def steps(self, steps: list[dict[str, Any]], inputs: Mapping[str, str] | None = None) -> Done:
         """The `run` steps of a workflow or of a composite action, as GitHub runs them."""
-        values = {**self._values, **{f"inputs.{k}": v for k, v in (inputs or {}).items()}}
+        temporary = {"runner.temp": self._env["RUNNER_TEMP"]}
+        values = {
+            **self._values,
+            **temporary,
+            **{f"inputs.{k}": v for k, v in (inputs or {}).items()},
+        }
         done = Done(0, "")
+        outputs: dict[str, str] = {}
         for step in steps:
             if "run" not in step or step.get("name") in ELSEWHERE:
                 continue
@@ -54,10 +71,11 @@ class Runner:
             condition = step.get("if")
             if done.code and not (condition and "!cancelled()" in condition):
                 continue
+            values |= {f"steps.{key}": value for key, value in outputs.items()}
             if condition and not self._holds(condition, values):
                 continue
             told = {name: _filled(one, values) for name, one in step.get("env", {}).items()}
-            output = self.folder / ".outputs"
+            output = Path(self._env["RUNNER_TEMP"]) / "_outputs"
             output.write_text("")
             where = self.folder / _filled(step.get("working-directory", "."), values)
             env = {**self._env, **told, "GITHUB_OUTPUT": str(output)}
@@ -66,22 +84,19 @@ class Runner:
             done.code = done.code or one.code
             done.output += one.output
             lines = output.read_text().splitlines()
-            done.outputs |= dict(line.split("=", 1) for line in lines)
+            written = dict(line.split("=", 1) for line in lines)
+            done.outputs |= written
+            outputs |= {f"{step.get('id')}.outputs.{key}": one for key, one in written.items()}
             output.unlink()
         return done
 
-    def script(self, job: Mapping[str, Any], variables: Mapping[str, str]) -> Done:
-        """The `script` and `after_script` of a job of GitLab."""
+    def script(
+        self, job: Mapping[str, Any], variables: Mapping[str, str], before: Sequence[str] = ()
+    ) -> Done:
+        """The `script` of a job of GitLab, after lines of its `before_script`."""
         env = {**self._env, **job.get("variables", {}), **variables}
-        done = self._run(
-            ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])], self.folder, env
-        )
-        if "after_script" in job:
-            after = "\n".join(job["after_script"])
-            done.output += self._run(
-                ["bash", "-eo", "pipefail", "-c", after], self.folder, env
-            ).output
-        return done
+        lines = "\n".join([*before, *job["script"]])
+        return self._run(["bash", "-eo", "pipefail", "-c", lines], self.folder, env)
 
     def _holds(self, condition: str, values: Mapping[str, str]) -> bool:
         inner = _EXPRESSION.fullmatch(condition)
@@ -91,8 +106,6 @@ class Runner:
     def _part(self, part: str, values: Mapping[str, str]) -> bool:
         if part == "!cancelled()":
             return True
-        if found := re.fullmatch(r"hashFiles\('(.*)'\) != ''", part):
-            return (self.folder / found.group(1)).exists()
         if found := re.fullmatch(r"(\S+) == '(.*)'", part):
             return values[found.group(1)] == found.group(2)
         if found := re.fullmatch(r"(\S+) == (\S+)", part):
@@ -165,9 +178,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-def drift_by_hand(folder: Path, address: str, field: str, value: object) -> None:
+def drift_by_hand(state: Path, address: str, field: str, value: object) -> None:
     """Change what is live behind hrctl's back: a row of the embedded registry."""
-    with closing(sqlite3.connect(folder / ".hrctl" / "registry.db")) as registry, registry:
+    with closing(sqlite3.connect(state / "registry.db")) as registry, registry:
         changed = registry.execute(
             "update resources set body = json_set(body, ?, ?) where address = ?",
             (f"$.{field}", value, address),

@@ -30,6 +30,7 @@ VALUES = {
     "github.event.pull_request.head.repo.full_name": "acme/platform",
     "secrets.HRCTL_AGE_IDENTITY": "",
     "inputs.digest": "",
+    "vars.HRCTL_COMMIT": "",
 }
 ACTION = {
     "directory": ".",
@@ -37,7 +38,7 @@ ACTION = {
     "fail-on": "critical",
     "comment": "true",
     "approved": "",
-    "extras": "all",
+    "state-dir": "",
     "token": VALUES["github.token"],
 }
 
@@ -96,7 +97,8 @@ def test_plan_on_github(branch: Path, forge: Forge, github: dict[str, str]) -> N
     assert body.startswith("<!-- hrctl:plan:acme -->\n### hrctl plan: 0 to add, 1 to change")
     assert "Blast radius: low" in body
     assert Path(github["GITHUB_STEP_SUMMARY"]).read_text() == body
-    assert (branch / "hrctl.sarif").exists()
+    assert Path(github["RUNNER_TEMP"], "hrctl-plan", "hrctl.sarif").exists()
+    assert git(branch, github, "status", "--porcelain") == ""
 
     edit(branch / "services.yaml", "type: WORKER", "type: WORKERS")
     done = runner.steps(workflow("plan"))
@@ -123,14 +125,15 @@ def test_apply_on_github(branch: Path, forge: Forge, github: dict[str, str]) -> 
     git(branch, github, "checkout", "-q", "change")
     assert runner.steps(workflow("plan")).code == 0
     done = runner.steps(workflow("apply"))
-    assert "HR300 commit c0ffee came from no merged request" in done.output
-    forge.merged["c0ffee"] = 5
+    assert f"HR300 commit {runner.commit[:12]} came from no merged request" in done.output
     edit(branch / "services.yaml", "replicas: 1", "replicas: 7")  # what nobody reviewed
     git(branch, github, "commit", "-qam", "One more thing")
+    forge.merged[runner.commit] = 5
     done = runner.steps(workflow("apply"))
     assert done.code == 4
     assert "HR284" in done.output
     git(branch, github, "reset", "-q", "--hard", "HEAD~1")
+    forge.merged[runner.commit] = 5
     done = runner.steps(workflow("apply"))
     assert done.code == 0, done.output
     assert "1 done" in done.output
@@ -151,27 +154,27 @@ def test_drift_on_github(branch: Path, forge: Forge, github: dict[str, str]) -> 
     done = runner.steps(workflow("drift"))
     assert done.code == 0, done.output
     assert forge.issues == []
-    drift_by_hand(branch, "acme:Service/api", "spec.replicas", 9)
+    drift_by_hand(branch / ".hrctl", "acme:Service/api", "spec.replicas", 9)
     for _ in range(2):
         assert runner.steps(workflow("drift")).code == 0
     ((title, body, by),) = [(one["title"], one["body"], one["by"]) for one in forge.issues]
     assert (title, by) == ("hrctl: drift", BOT)
     assert "Service/api" in body
     assert "9" in body
-    drift_by_hand(branch, "acme:Service/api", "spec.replicas", 3)
+    drift_by_hand(branch / ".hrctl", "acme:Service/api", "spec.replicas", 3)
     assert runner.steps(workflow("drift")).code == 0
     assert [one["state"] for one in forge.issues] == ["closed"]
     (branch / "hrctl.yaml").write_text("kind: [")
     assert runner.steps(workflow("drift")).code == 1
 
 
-def test_the_action(branch: Path, forge: Forge, github: dict[str, str], tmp_path: Path) -> None:
+def test_the_action(branch: Path, forge: Forge, github: dict[str, str]) -> None:
     steps = read(ROOT / "action.yml")["runs"]["steps"]
     inputs = read(ROOT / "action.yml")["inputs"]
     assert {*ACTION, "command"} == inputs.keys()
     for name, one in inputs.items():
         assert name == "command" or ACTION[name] == one["default"] or "${{" in one["default"]
-    env = {**github, "GITHUB_BASE_REF": "main", "RUNNER_TEMP": str(tmp_path)}
+    env = {**github, "GITHUB_BASE_REF": "main"}
     runner = Runner(branch, env, VALUES)
     git(branch, github, "checkout", "-q", "main")
     runner.script({"script": ["hrctl apply --yes"]}, {})
@@ -180,12 +183,12 @@ def test_the_action(branch: Path, forge: Forge, github: dict[str, str], tmp_path
     assert done.code == 0, done.output
     (body,) = forge.bodies(5)
     assert done.outputs == {"approved": digest_of(body)}
-    forge.merged["c0ffee"] = 5
+    forge.merged[runner.commit] = 5
     done = runner.steps(steps, {**ACTION, "command": "apply"})
     assert done.code == 0, done.output
     assert "1 done" in done.output
     assert runner.steps(steps, {**ACTION, "command": "drift"}).outputs == {"drifted": "false"}
-    drift_by_hand(branch, "acme:Service/api", "spec.replicas", 9)
+    drift_by_hand(branch / ".hrctl", "acme:Service/api", "spec.replicas", 9)
     assert runner.steps(steps, {**ACTION, "command": "drift"}).outputs == {"drifted": "true"}
     assert len(forge.issues) == 1
     done = runner.steps(steps, {**ACTION, "command": "aply"})
@@ -203,26 +206,29 @@ def test_gitlab(branch: Path, forge: Forge, gitlab: dict[str, str]) -> None:
     runner.script({"script": ["hrctl apply --yes"]}, {})
     git(branch, gitlab, "checkout", "-q", "change")
     target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    begin = jobs[".hrctl"]["before_script"][:2]  # what follows installs hrctl
+    state = {"HRCTL_STATE_DIR": str(branch / ".hrctl")}
     for _ in range(2):
-        done = runner.script(jobs["hrctl plan"], target)
+        done = runner.script(jobs["hrctl plan"], target, begin)
         assert done.code == 0, done.output
     (note,) = forge.bodies(5, GITLAB_BOT)
     assert "1 to change" in note
-    assert (branch / "hrctl.xml").exists()
-    forge.merged["c0ffee"] = 5
-    done = runner.script(jobs["hrctl apply"], {})
+    assert (branch / "hrctl-out" / "hrctl.xml").exists()
+    forge.merged[runner.commit] = 5
+    done = runner.script(jobs["hrctl apply"], state, begin)
     assert done.code == 0, done.output
     assert "1 done" in done.output
-    assert runner.script(jobs["hrctl drift"], {}).code == 0
+    assert runner.script(jobs["hrctl drift"], state, begin).code == 0
     assert forge.issues == []
-    drift_by_hand(branch, "acme:Service/api", "spec.replicas", 9)
-    assert runner.script(jobs["hrctl drift"], {}).code == 0
+    drift_by_hand(branch / ".hrctl", "acme:Service/api", "spec.replicas", 9)
+    assert runner.script(jobs["hrctl drift"], state, begin).code == 0
     assert [one["by"] for one in forge.issues] == [GITLAB_BOT]
 
 
-def test_the_script(branch: Path, environ: dict[str, str]) -> None:
+def test_the_script(branch: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
     script = EXAMPLES / "hrctl-ci.sh"
-    runner = Runner(branch, {**environ, "HRCTL_OUT": "out"}, {})
+    runner = Runner(branch, {**environ, "HRCTL_OUT": str(out)}, {})
 
     def run(*arguments: str) -> tuple[int, str]:
         done = runner.script({"script": [" ".join([str(script), *arguments])]}, {})
@@ -233,18 +239,16 @@ def test_the_script(branch: Path, environ: dict[str, str]) -> None:
     git(branch, environ, "checkout", "-q", "change")
     code, output = run("plan", "main")
     assert code == 0, output
-    made = {path.name for path in (branch / "out").iterdir()}
+    made = {path.name for path in out.iterdir()}
     assert made == {"plan.md", "approved.txt", "hrctl.sarif", "hrctl.xml"}
-    assert (
-        digest_of((branch / "out/plan.md").read_text()) in (branch / "out/approved.txt").read_text()
-    )
-    code, output = run("apply", "out/approved.txt")
+    assert digest_of((out / "plan.md").read_text()) in (out / "approved.txt").read_text()
+    code, output = run("apply", str(out / "approved.txt"))
     assert code == 0, output
     assert "1 done" in output
     assert run("drift")[0] == 0
-    drift_by_hand(branch, "acme:Service/api", "spec.replicas", 9)
+    drift_by_hand(branch / ".hrctl", "acme:Service/api", "spec.replicas", 9)
     assert run("drift")[0] == 2
-    assert "Service/api" in (branch / "out/drift.md").read_text()
+    assert "Service/api" in (out / "drift.md").read_text()
     code, output = run("aply")
     assert code == 64
     assert "hrctl-ci.sh plan BASE" in output

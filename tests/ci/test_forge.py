@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hrctl.model import approval
+from tests.ci.runner import git
 
 DIGEST = f"sha256:{'ab' * 32}"
 OTHER = f"sha256:{'cd' * 32}"
@@ -42,6 +43,14 @@ def hrctl(folder: Path, env: dict[str, str], *arguments: str, exits: int = 0) ->
     return done.stdout
 
 
+def checked_out(folder: Path, ci: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """A commit, and the environment of a run of the CI for it."""
+    git(folder, ci, "init", "-q")
+    git(folder, ci, "commit", "-q", "--allow-empty", "-m", "Merge")
+    commit = git(folder, ci, "rev-parse", "HEAD")
+    return commit, {**ci, "GITHUB_SHA": commit, "CI_COMMIT_SHA": commit}
+
+
 def test_a_comment_is_updated_in_place(forge: Any, ci: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "plan.md").write_text(PLAN)
     forge.add(5, "mallory", PLAN.replace(DIGEST, OTHER))  # looks like ours, and is not
@@ -64,7 +73,8 @@ def test_a_comment_far_down(forge: Any, ci: dict[str, str], tmp_path: Path) -> N
 
 
 def test_what_was_approved(forge: Any, ci: dict[str, str], tmp_path: Path) -> None:
-    forge.merged["c0ffee"] = 5
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged[commit] = 5
     forge.add(5, "mallory", PLAN.replace(DIGEST, OTHER))
     forge.add(5, mine(ci), f"Of another sort: `{OTHER}`")
     told = hrctl(tmp_path, ci, "ci", "approved", exits=1)
@@ -73,20 +83,61 @@ def test_what_was_approved(forge: Any, ci: dict[str, str], tmp_path: Path) -> No
     assert hrctl(tmp_path, ci, "ci", "approved") == f"{DIGEST}\n"
     answer = json.loads(hrctl(tmp_path, ci, "ci", "approved", "-o", "json"))
     assert answer == {"request": 5, "approval": DIGEST}
-    told = hrctl(tmp_path, ci, "ci", "approved", "--commit", "badc0de", exits=1)
-    assert told.startswith("HR300 commit badc0de came from no merged request")
+    forge.merged.clear()
+    told = hrctl(tmp_path, ci, "ci", "approved", exits=1)
+    assert told.startswith(f"HR300 commit {commit[:12]} came from no merged request")
+
+
+def test_only_the_commit_that_is_checked_out_is_approved(
+    forge: Any, ci: dict[str, str], tmp_path: Path
+) -> None:
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged |= {commit: 5, "badc0de": 5}
+    forge.add(5, mine(ci), PLAN)
+    assert hrctl(tmp_path, ci, "ci", "approved") == f"{DIGEST}\n"
+    refused = hrctl(tmp_path, ci, "ci", "approved", "--commit", "badc0de", exits=1)
+    assert f"HR326 commit {commit[:12]} is checked out, not badc0de" in refused
+    git(tmp_path, ci, "commit", "-q", "--allow-empty", "-m", "Something else")
+    assert "HR326" in hrctl(tmp_path, ci, "ci", "approved", exits=1)
+
+
+def test_a_request_that_only_contains_the_commit_approves_nothing(
+    forge: Any, ci: dict[str, str], tmp_path: Path
+) -> None:
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged[commit] = 5
+    forge.merge_commits[commit] = "badc0de"
+    forge.add(5, mine(ci), PLAN)
+    assert "came from no merged request" in hrctl(tmp_path, ci, "ci", "approved", exits=1)
+
+
+def test_a_request_for_another_branch_approves_nothing(
+    forge: Any, ci: dict[str, str], tmp_path: Path
+) -> None:
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged[commit] = 5
+    forge.target = "playground"
+    forge.add(5, mine(ci), PLAN)
+    told = hrctl(tmp_path, ci, "ci", "approved", exits=1)
+    assert "HR327 request 5 was merged into 'playground'" in told
+    assert "what is applied is 'main'" in told
+    forge.target = "v1"
+    tag = {**ci, "GITHUB_REF": "refs/tags/v1", "CI_COMMIT_BRANCH": ""}
+    assert "HR327" in hrctl(tmp_path, tag, "ci", "approved", exits=1)
 
 
 def test_a_plan_without_changes_approves_of_nothing(
     forge: Any, ci: dict[str, str], tmp_path: Path
 ) -> None:
-    forge.merged["c0ffee"] = 5
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged[commit] = 5
     forge.add(5, mine(ci), "<!-- hrctl:plan:acme -->\n### hrctl plan: no changes of this branch\n")
     assert hrctl(tmp_path, ci, "ci", "approved") == f"{approval.digest(())}\n"
 
 
 def test_the_approval_of_this_project(forge: Any, ci: dict[str, str], tmp_path: Path) -> None:
-    forge.merged["c0ffee"] = 5
+    commit, ci = checked_out(tmp_path, ci)
+    forge.merged[commit] = 5
     forge.add(5, mine(ci), PLAN)
     forge.add(5, mine(ci), PLAN.replace(":acme", ":acme-2").replace(DIGEST, OTHER))
     (tmp_path / "hrctl.yaml").write_text(

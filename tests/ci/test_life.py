@@ -178,7 +178,7 @@ def test_the_life_of_a_change(world: World) -> None:  # noqa: PLR0915 - a life h
     # drifted by hand, and told by the scheduled job
     assert world.on_runner("drift").code == 0
     assert world.forge.issues == []
-    drift_by_hand(world.live, "acme:Service/worker", "spec.replicas", 9)
+    drift_by_hand(world.live / ".hrctl", "acme:Service/worker", "spec.replicas", 9)
     assert world.on_runner("drift").code == 0
     (issue,) = world.forge.issues
     assert issue["state"] == "open"

@@ -225,3 +225,26 @@ MANIFESTS = {
     "Node": _HEAD.format(kind="Node", spec="{type: COMPUTE, address: '127.0.0.1:8080'}"),
     "Service": _HEAD.format(kind="Service", spec="{type: API, command: serve}"),
 }
+
+
+def test_two_projects_never_share_one_state(project: Path, environ: dict[str, str]) -> None:
+    shared = {**environ, "HRCTL_STATE_DIR": str(project.parent / "state")}
+    assert hrctl(project, shared, "apply", "--yes").returncode == 0
+    other = project.parent / "other"
+    new_project(other, environ)
+    edit(other / "hrctl.yaml", "name: acme", "name: billing")
+    done = hrctl(other, shared, "plan")
+    assert done.returncode == 1
+    assert "is that of project acme, not of billing" in done.stdout
+    assert "HR325" in done.stdout
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_an_empty_approval_approves_nothing(
+    project: Path, environ: dict[str, str], empty: str
+) -> None:
+    edit(project / "services.yaml", "replicas: 2", "replicas: 9")
+    done = hrctl(project, environ, "apply", "--yes", "--approved", empty)
+    assert done.returncode == 1
+    assert "HR145 --approved is empty, so nothing is approved" in done.stdout
+    assert "1 to change" in hrctl(project, environ, "plan").stdout

@@ -28,6 +28,13 @@ class Text(NamedTuple):
     author: str
 
 
+class Merged(NamedTuple):
+    """A request that was merged, and the branch that it was merged into."""
+
+    number: int
+    target: str
+
+
 class Forge(Protocol):
     """What `hrctl ci` needs of a forge. `request` is the number of a pull or merge request."""
 
@@ -38,8 +45,16 @@ class Forge(Protocol):
     def current_request(self) -> int | None:
         """The request that this run of the CI is for."""
 
-    def merged_request(self, commit: str) -> int | None:
-        """The request that a commit of the main branch came from."""
+    @property
+    def commit(self) -> str:
+        """Return the commit that this run of the CI is for; empty where the CI names none."""
+
+    @property
+    def branch(self) -> str:
+        """Return the branch that this run of the CI is for; empty where it is for none."""
+
+    def merged_request(self, commit: str) -> Merged | None:
+        """Return the request whose merge made a commit, and none that merely contains it."""
 
     def comments(self, request: int) -> Iterator[Text]:
         """The comments on a request, oldest first."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hrctl.cli.forge.api import Client, Text
+from hrctl.cli.forge.api import Client, Merged, Text
 
 
 class GitHub:
@@ -19,6 +19,8 @@ class GitHub:
         self._author = environ.get("HRCTL_CI_AUTHOR", "github-actions[bot]")
         self._repository = f"/repos/{environ['GITHUB_REPOSITORY']}"
         self._event = environ.get("GITHUB_EVENT_PATH")
+        self.commit = environ.get("GITHUB_SHA", "")
+        self.branch = _branch(environ.get("GITHUB_REF", ""))
         self._client = Client(
             "GitHub",
             environ.get("GITHUB_API_URL", "https://api.github.com"),
@@ -43,13 +45,13 @@ class GitHub:
         number = request.get("number")
         return int(number) if number is not None else None
 
-    def merged_request(self, commit: str) -> int | None:
-        """Among those that the commit belongs to, the one that was merged with it."""
-        found = self._client.pages(f"{self._repository}/commits/{quote(commit)}/pulls")
-        merged = [one for one in found if one.get("merged_at")]
-        exact = [one for one in merged if one.get("merge_commit_sha") == commit]
-        chosen = (exact or merged)[:1]
-        return int(chosen[0]["number"]) if chosen else None
+    def merged_request(self, commit: str) -> Merged | None:
+        """Look among those that the commit belongs to."""
+        pulls = self._client.pages(f"{self._repository}/commits/{quote(commit)}/pulls")
+        for pull in pulls:
+            if pull.get("merged_at") and pull.get("merge_commit_sha") == commit:
+                return Merged(int(pull["number"]), str((pull.get("base") or {}).get("ref") or ""))
+        return None
 
     def comments(self, request: int) -> Iterator[Text]:
         """The comments of a pull request are those of its issue."""
@@ -84,6 +86,12 @@ class GitHub:
             changes["state"] = "closed"
         path = f"{self._repository}/issues/{number}"
         return str(self._client.call("PATCH", path, changes)["html_url"])
+
+
+def _branch(ref: str) -> str:
+    """Return the name of a branch by its full ref: a tag may bear the same short name."""
+    name = ref.removeprefix("refs/heads/")
+    return "" if name == ref else name
 
 
 def _text(item: Mapping[str, Any], number: str = "id") -> Text:

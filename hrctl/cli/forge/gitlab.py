@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from hrctl.cli.forge.api import Client, Text
+from hrctl.cli.forge.api import Client, Merged, Text
 
 
 class GitLab:
@@ -17,6 +17,8 @@ class GitLab:
         """Take what GitLab CI says in the environment."""
         self._project = f"/projects/{quote(environ['CI_PROJECT_ID'], safe='')}"
         self._request = environ.get("CI_MERGE_REQUEST_IID")
+        self.commit = environ.get("CI_COMMIT_SHA", "")
+        self.branch = environ.get("CI_COMMIT_BRANCH", "")
         self._client = Client("GitLab", environ["CI_API_V4_URL"], {"PRIVATE-TOKEN": token})
 
     @cached_property
@@ -28,14 +30,15 @@ class GitLab:
         """A pipeline for merge requests says which."""
         return int(self._request) if self._request else None
 
-    def merged_request(self, commit: str) -> int | None:
-        """Among those that the commit belongs to, the one that was merged."""
+    def merged_request(self, commit: str) -> Merged | None:
+        """Look among those that the commit belongs to; one without a merge has its tip, `sha`."""
         path = f"{self._project}/repository/commits/{quote(commit)}/merge_requests"
-        merged = [one for one in self._client.pages(path) if one.get("state") == "merged"]
-        commits = ("merge_commit_sha", "squash_commit_sha", "sha")
-        exact = [one for one in merged if commit in {one.get(name) for name in commits}]
-        chosen = (exact or merged)[:1]
-        return int(chosen[0]["iid"]) if chosen else None
+        for request in self._client.pages(path):
+            names = ("merge_commit_sha", "squash_commit_sha", "sha")
+            made = next((request[name] for name in names if request.get(name)), None)
+            if request.get("state") == "merged" and made == commit:
+                return Merged(int(request["iid"]), str(request.get("target_branch") or ""))
+        return None
 
     def comments(self, request: int) -> Iterator[Text]:
         """GitLab calls them notes."""

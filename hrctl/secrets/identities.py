@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 from hrctl.model.revealed import remember
+from hrctl.secrets.agefile import AgeFileError, parse
+from hrctl.secrets.agelib import AgeLibraryError, age_library, decrypt_with
 from hrctl.secrets.plugins import callbacks, person
-from hrctl.secrets.seal import first_line
 
 CONTENT: Final = "HRCTL_AGE_IDENTITY"
 FILE: Final = "HRCTL_AGE_IDENTITY_FILE"
@@ -147,46 +148,41 @@ def _identity(line: str, name: str) -> Any:
     import pyrage
 
     remember(line)
+    is_plugin = line.upper().startswith("AGE-PLUGIN-")
     try:
-        if line.upper().startswith("AGE-PLUGIN-"):
-            made = pyrage.plugin.Identity.from_str(line)
-            return pyrage.plugin.IdentityPluginV1(made.plugin(), [made], callbacks())
-        return pyrage.x25519.Identity.from_str(line)
-    except (pyrage.IdentityError, pyrage.DecryptError) as error:
-        why = first_line(error) if line.upper().startswith("AGE-PLUGIN-") else "not an identity"
-        raise _unusable(name, f"a line of it is {why}" if why[:3] == "not" else why) from None
+        with age_library(quote=is_plugin):
+            if not is_plugin:
+                return pyrage.x25519.Identity.from_str(line)
+            identity = pyrage.plugin.Identity.from_str(line)
+            return pyrage.plugin.IdentityPluginV1(identity.plugin(), [identity], callbacks())
+    except AgeLibraryError as error:
+        why = str(error) if is_plugin else "a line of it is not an identity"
+        raise _unusable(name, why) from None
 
 
 def _ssh(data: bytes, name: str) -> Any:
     import pyrage
 
     try:
-        return pyrage.ssh.Identity.from_buffer(data)
-    except pyrage.IdentityError as error:
-        reason = first_line(error)
-    if "must be decrypted" in reason:
-        raise _unusable(name, "an SSH key with a passphrase is more than pyrage can open")
-    if "unsupported key" in reason:
-        raise _unusable(name, "only ed25519 and RSA keys of SSH can open secrets")
-    raise _unusable(name, reason)
+        with age_library():
+            return pyrage.ssh.Identity.from_buffer(data)
+    except AgeLibraryError as error:
+        raise _unusable(name, str(error)) from None
 
 
 def _unlocked(data: bytes, name: str) -> bytes:
     """An identity file that was encrypted with a passphrase (``age -p``)."""
-    import pyrage
-
+    try:
+        file = parse(data)
+    except AgeFileError as error:
+        raise _unusable(name, str(error)) from None
     phrase = person().ask(f"Passphrase of {name}", secret=True)
     if phrase is None:
         raise _unusable(name, "it has a passphrase, and there is no terminal to ask for it on")
     try:
-        plain: bytes = pyrage.passphrase.decrypt(_dearmoured(data), phrase)
-    except pyrage.DecryptError:
+        return decrypt_with(file, phrase)
+    except AgeLibraryError:
         raise _unusable(name, "the passphrase is wrong, or the file is damaged") from None
-    return plain
-
-
-def _dearmoured(data: bytes) -> bytes:
-    return data.strip() + b"\n" if data.lstrip().startswith(_AGE_FILE[1]) else data
 
 
 def _unusable(name: str, why: str) -> HrctlError:

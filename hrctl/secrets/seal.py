@@ -16,6 +16,8 @@ from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.model.places import SecretPlace
 from hrctl.model.recipients import fingerprint
 from hrctl.model.revealed import remember
+from hrctl.secrets.agefile import AgeFile, AgeFileError, parse
+from hrctl.secrets.agelib import AgeLibraryError, age_library, decrypt
 
 if TYPE_CHECKING:
     from hrctl.model.values import Json
@@ -87,11 +89,12 @@ def _sealed(
     payload |= {"to": marks, "value": value}
     data = json.dumps(payload, ensure_ascii=False).encode("utf-8") + b"\n"
     try:
-        armoured = pyrage.encrypt(data, recipients, armored=True)
-    except pyrage.EncryptError as error:  # a plugin that is not there, or that refuses
+        with age_library(quote=True):
+            armoured = pyrage.encrypt(data, recipients, armored=True)
+    except AgeLibraryError as error:  # a plugin that is not there, or that refuses
         raise HrctlError.of(
             "HR171",
-            f"cannot encrypt to the recipients of {binding.place}: {first_line(error)}",
+            f"cannot encrypt to the recipients of {binding.place}: {error}",
             hint="where a plugin is needed, it must be in PATH",
         ) from None
     return {"age": armoured.decode("ascii"), "recipients": marks}
@@ -109,23 +112,34 @@ def unseal(source: Mapping[str, Json], identities: Sequence[Any], place: str = "
         HrctlError: HR170 where none of the identities opens it, HR172 where it is damaged or not
             of hrctl's making. It is not judged whether it stands where it belongs.
     """
-    import pyrage
-
     where = f"the secret at {place}" if place else "the secret"
     try:
-        data = pyrage.decrypt(str(source["age"]).strip().encode(), identities)
-    except pyrage.DecryptError as error:
-        reason = first_line(error)
-        if "matching keys" in reason:
+        file = header(source)
+        data = decrypt(file, identities)
+    except (AgeFileError, AgeLibraryError) as error:
+        if isinstance(error, AgeLibraryError) and error.is_foreign:
             raise HrctlError.of(NO_KEY, f"no identity here opens {where}") from None
         raise HrctlError.of(
             DAMAGED,
-            f"{where} is damaged: {reason}",
+            f"{where} is damaged: {error}",
             hint="take it from the last good commit, or set it anew",
         ) from None
-    except UnicodeEncodeError:
-        raise HrctlError.of(DAMAGED, f"{where} is damaged: it is no ASCII armour") from None
     return _payload(data, where)
+
+
+def header(source: Mapping[str, Json]) -> AgeFile:
+    """Read the age file in ``valueFrom``; that takes no key.
+
+    Raises:
+        AgeFileError: where it is no armoured age file for keys.
+    """
+    text = str(source["age"])
+    if not text.isascii() or not text.lstrip().startswith("-----BEGIN"):
+        raise AgeFileError("it is no ASCII armour")
+    file = parse(text.encode("ascii"))
+    if file.has_passphrase:
+        raise AgeFileError("it is encrypted with a passphrase, which secrets never are")
+    return file
 
 
 def _payload(data: bytes, where: str) -> Unsealed:
@@ -158,9 +172,3 @@ def _payload(data: bytes, where: str) -> Unsealed:
     remember(value)
     binding = Binding(project, SecretPlace.parse(place), audience)
     return Unsealed(value, binding, tuple(map(str, marks)))
-
-
-def first_line(error: Exception) -> str:
-    """What an exception of pyrage says, as one clause."""
-    text = str(error).strip().splitlines() or ["it gives no reason"]
-    return text[0][:1].lower() + text[0][1:].rstrip(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 
 import pyrage
@@ -155,10 +156,10 @@ def test_a_copy_elsewhere_does_not_open(key: pyrage.x25519.Identity) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("age1qyqs", "invalid Bech32"),
+        ("age1qyqs", "Bech32"),
         ("ssh-dss AAAAB3NzaC1kc3M", "ssh-dss are not for encryption"),
-        ("ssh-ed25519 AAAA", "invalid public key"),
-        ("age1nosuch1qypsx6tr", "invalid"),
+        ("ssh-ed25519 AAAA", "no valid SSH key"),
+        ("age1nosuch1qypsx6tr", "Bech32"),
         ("hello", "no public key"),
     ],
 )
@@ -166,3 +167,43 @@ def test_a_recipient_that_cannot_be_used_is_told_with_the_reason(text: str, reas
     with pytest.raises(HrctlError, match=reason) as error:
         seal("swordfish", HERE, [text])
     assert error.value.diagnostics[0].code == "HR171"
+
+
+@pytest.mark.parametrize(
+    ("exponent", "modulus"),
+    [(b"", b"\x01" * 257), (b"\x03", b""), (b"\x03", b"\x00"), (b"\x00", b"\x01" * 257)],
+)
+def test_an_rsa_key_over_which_the_library_panics(
+    exponent: bytes, modulus: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    parts = (b"ssh-rsa", exponent, modulus)
+    data = b"".join(len(part).to_bytes(4) + part for part in parts)
+    with pytest.raises(HrctlError, match="cannot be used: it is no valid SSH key") as error:
+        seal("swordfish", HERE, [f"ssh-rsa {b64encode(data).decode()} mallory"])
+    assert error.value.diagnostics[0].code == "HR171"
+    assert capfd.readouterr().err == ""
+
+
+def test_an_rsa_key_that_is_too_small(tmp_path: Path) -> None:
+    file = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-qt", "rsa", "-b", "1024", "-N", "", "-f", file], check=True)
+    with pytest.raises(HrctlError, match="RSA keys of 2048 to 16384 bits"):
+        seal("swordfish", HERE, [file.with_suffix(".pub").read_text()])
+
+
+def test_a_panic_of_the_library_is_an_error_like_another() -> None:
+    from hrctl.secrets.agelib import AgeLibraryError, age_library
+
+    data = b"".join(len(part).to_bytes(4) + part for part in (b"ssh-rsa", b"\x03", b"\x00"))
+    text = f"ssh-rsa {b64encode(data).decode()}"
+    with pytest.raises(AgeLibraryError, match="the age library fails on it"), age_library():
+        pyrage.encrypt(b"x", [pyrage.ssh.Recipient.from_str(text)])
+    with pytest.raises(KeyboardInterrupt), age_library():
+        raise KeyboardInterrupt
+
+
+def test_a_file_with_a_passphrase_is_no_secret(key: pyrage.x25519.Identity) -> None:
+    data = pyrage.passphrase.encrypt(b"swordfish", "correct horse", armored=True)
+    with pytest.raises(HrctlError, match="encrypted with a passphrase") as error:
+        unseal({"age": data.decode()}, [key])
+    assert error.value.diagnostics[0].code == "HR172"

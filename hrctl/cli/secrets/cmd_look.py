@@ -102,6 +102,7 @@ def check(ctx: typer.Context, where: Where = None) -> int:
     from hrctl.cli.render.text import count
     from hrctl.cli.secrets.finding import chosen, opened
     from hrctl.cli.secrets.target import lenient_tree
+    from hrctl.model.recipients import all_keys
 
     console = console_of(ctx)
     with Session(console) as session:
@@ -109,11 +110,12 @@ def check(ctx: typer.Context, where: Where = None) -> int:
         rows = chosen(tree, where)
         if rows and not session.opener.has_keys:
             raise _no_key(len(rows), session.opener.identities.notes)
+        known = all_keys(session.project.secrets["recipients"])
         problems: list[Diagnostic] = []
         for row, found in opened(session, tree, rows):
             if isinstance(found, HrctlError):
                 problems += found.diagnostics
-            elif lie := _lie(tree, row, found):
+            elif lie := _lie(tree, row, found, known):
                 problems.append(lie)
         if problems:
             raise HrctlError(*problems)
@@ -138,13 +140,23 @@ def _no_key(number: int, notes: Sequence[str]) -> HrctlError:
     )
 
 
-def _lie(tree: Tree, row: SecretRow, found: Unsealed) -> Diagnostic | None:
-    """Where the clear list of recipients is not the one inside."""
+def _lie(tree: Tree, row: SecretRow, found: Unsealed, known: Sequence[str]) -> Diagnostic | None:
+    """Return where the clear list of recipients is neither the one inside nor that of the header.
+
+    The list inside is written by whoever encrypts, who may leave somebody out; the header is what
+    opens.
+    """
+    from hrctl.cli.secrets.finding import hidden_recipients
+
+    what = f"the secret at {row.place} is not encrypted to whom it says in the clear"
     if set(row.recipients or ()) == set(found.recipients):
-        return None
+        more = hidden_recipients(tree, row, known)
+        if more is None:
+            return None
+        what = f"{what}: its header holds {more}"
     return Diagnostic(
         "HR175",
-        f"the secret at {row.place} is not encrypted to whom it says in the clear",
+        what,
         span=tree.locate(row.document, f"{row.pointer}/valueFrom/recipients"),
         address=row.address,
         hint="hrctl secrets rotate --all writes both anew",

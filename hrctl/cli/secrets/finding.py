@@ -24,6 +24,22 @@ def source_of(tree: Tree, row: SecretRow) -> Mapping[str, Json]:
     return found
 
 
+def hidden_recipients(tree: Tree, row: SecretRow, known: Sequence[str]) -> str | None:
+    """Return in what the header of a secret differs from its clear list; that takes no key.
+
+    None where it does not, or where the header cannot be read, which opening it tells.
+    """
+    from hrctl.secrets.agefile import AgeFileError
+    from hrctl.secrets.seal import header
+    from hrctl.secrets.stanzas import difference
+
+    try:
+        stanzas = header(source_of(tree, row)).stanzas
+    except AgeFileError:
+        return None
+    return difference(stanzas, row.recipients or (), known)
+
+
 def chosen(tree: Tree, where: Sequence[str] | None) -> list[SecretRow]:
     """The rows at these addresses, and in and below these registries; all where none is named.
 

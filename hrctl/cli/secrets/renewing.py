@@ -46,7 +46,8 @@ def rotate(
 ) -> int:
     """Encrypt secrets to whom the rules of hrctl.yaml name now.
 
-    Only those whose recipients differ are written, and of their files only the ciphertext changes.
+    Only those whose recipients differ are written, in the clear list or in the header of the age
+    file, and of their files only the ciphertext changes.
     It takes a key that opens them all; where one does not open, nothing is changed. A key that is
     taken away has read what it could: change such values, too.
 
@@ -54,21 +55,23 @@ def rotate(
       hrctl secrets rotate
       hrctl secrets rotate acme/shop --commit
     """
-    from hrctl.cli.secrets.finding import chosen, opened
+    from hrctl.cli.secrets.finding import chosen, hidden_recipients, opened
     from hrctl.cli.secrets.target import lenient_tree
-    from hrctl.model.recipients import fingerprint, keys_for
+    from hrctl.model.recipients import all_keys, fingerprint, keys_for
     from hrctl.secrets import seal
 
     with Session(console_of(ctx)) as session:
         tree = lenient_tree(session)
         rules = session.project.secrets["recipients"]
+        known = all_keys(rules)
         wanted: dict[str, list[str]] = {}
         rows = []
         for row in chosen(tree, where):
             registry = row.address.partition(":")[0]
             keys = wanted.setdefault(registry, keys_for(rules, registry))
             marks = {fingerprint(key) for key in keys}
-            if keys and (everything or marks != set(row.recipients or ())):
+            is_right = marks == set(row.recipients or ())
+            if keys and (everything or not is_right or hidden_recipients(tree, row, known)):
                 rows.append(row)
         new: New = []
         problems: list[Diagnostic] = []

@@ -11,6 +11,7 @@ import pytest
 from hrctl.cli.console import Console
 from hrctl.cli.session import Session
 from hrctl.model.address import Address
+from hrctl.model.recipients import fingerprint
 from hrctl.source.edit import dump
 
 if TYPE_CHECKING:
@@ -48,16 +49,15 @@ def payload(vault: Vault) -> dict[str, str]:
     return found
 
 
-def plant(vault: Vault, content: dict[str, object]) -> None:
-    """Write an entry whose age file holds this payload."""
+def plant(vault: Vault, content: dict[str, object], *hidden: str) -> None:
+    """Write an entry whose age file holds this payload, and which these can open too."""
+    others = [word for name in hidden for word in ("-r", vault.public(name))]
     done = subprocess.run(
-        ["age", "-a", "-r", vault.public("ann")],
+        ["age", "-a", "-r", vault.public("ann"), *others],
         input=json.dumps(content).encode(),
         check=True,
         capture_output=True,
     )
-    from hrctl.model.recipients import fingerprint
-
     source = {"age": done.stdout.decode(), "recipients": [fingerprint(vault.public("ann"))]}
     entries = {"TOKEN": {"type": "SECRET", "valueFrom": source}}
     document = {
@@ -173,3 +173,26 @@ def test_an_audience_that_is_no_server_changes_nothing(keyed: Vault) -> None:
         assert keyed.git("status", "--porcelain") == ""
     assert keyed.fails("config", "set", "LEVEL", "debug", "--in", "prod", "--audience", URL) == 1
     assert "HR145 --audience is for secrets" in keyed.err
+
+
+@pytest.mark.parametrize("command", ["check", "rotate"])
+def test_a_hidden_recipient_is_seen_in_the_header(keyed: Vault, command: str) -> None:
+    keyed.key("mallory")
+    mark = fingerprint(keyed.public("ann"))
+    content = {"v": 2, "project": "acme", "for": PLACE, "to": [mark], "value": "swordfish"}
+    plant(keyed, dict(content))
+    keyed.hrctl("secrets", "check")
+    plant(keyed, dict(content), "mallory")
+    keyed.patch.setenv("HRCTL_AGE_IDENTITY_FILE", keyed.key("mallory"))
+    assert keyed.hrctl("secrets", "get", APP, "TOKEN") == "swordfish", "it is open to somebody else"
+    keyed.patch.setenv("HRCTL_AGE_IDENTITY_FILE", keyed.key("ann"))
+    if command == "check":
+        assert keyed.fails("secrets", "check") == 1
+        assert f"HR175 the secret at {PLACE} is not encrypted to whom it says" in keyed.err
+        assert "its header holds 2 recipients, and the list names 1" in keyed.err
+        return
+    assert keyed.hrctl("secrets", "rotate") == "Encrypted 1 secret in 1 file anew.\n"
+    keyed.hrctl("secrets", "check")
+    keyed.patch.setenv("HRCTL_AGE_IDENTITY_FILE", keyed.key("mallory"))
+    assert keyed.fails("secrets", "get", APP, "TOKEN") == 1
+    assert "HR170" in keyed.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -70,10 +70,12 @@ def _of_content(content: str, path: Path) -> Approved:
     value = _object(content)
     if "format_version" in value:
         plan = planfile.from_json(content)
-        return Approved(approval.digest(plan.changes), _digests(plan.pending))
-    changes = value.get("changes")
-    if isinstance(changes, dict) and approval.combined(changes.values()) == value.get("approval"):
-        return Approved(value["approval"], changes)
+        return Approved(approval.plan_digest(plan), _digests(plan))
+    changes, settings = value.get("changes"), value.get("settings", {})
+    if isinstance(changes, dict) and isinstance(settings, dict):
+        named = {**changes, **{_setting(path): one for path, one in settings.items()}}
+        if approval.combined(named.values()) == value.get("approval"):
+            return Approved(value["approval"], named)
     raise HrctlError.of(
         "HR145",
         f"{path} holds no digest",
@@ -95,7 +97,7 @@ def check(plan: Plan, approved: Approved) -> None:
     Raises:
         SafetyError: HR284, with what differs as far as it can be known.
     """
-    now = approval.digest(plan.changes)
+    now = approval.plan_digest(plan)
     if now == approved.digest:
         return
     if approved.changes is None:
@@ -123,37 +125,46 @@ def _has_ciphertext(change: Change) -> bool:
     return any("age" in source for _, source in found)
 
 
-def _digests(changes: Iterable[Change]) -> dict[str, str]:
-    return {str(one.address): approval.change_digest(one) for one in changes}
+def _digests(plan: Plan) -> dict[str, str]:
+    """Return the digest of each change by its address, and of each setting by its name."""
+    changes = {str(one.address): approval.change_digest(one) for one in plan.pending}
+    settings = {_setting(one.path): approval.setting_digest(one) for one in plan.settings}
+    return {**changes, **settings}
+
+
+def _setting(path: str) -> str:
+    return f"setting {path}"
 
 
 def _compared(plan: Plan, approved: Mapping[str, str]) -> list[str]:
     """Each change that is in one of the two alone, or another in both."""
-    now = _digests(plan.pending)
-    actions = {str(one.address): one.action.value for one in plan.pending}
+    now = _digests(plan)
+    names = _names(plan)
     lines = []
     for address in sorted(now.keys() | approved.keys()):
         if address not in approved:
-            lines.append(f"not approved: {actions[address]} {address}")
+            lines.append(f"not approved: {names[address]}")
         elif address not in now:
             lines.append(f"approved, but no longer to be done: {address}")
         elif now[address] != approved[address]:
-            lines.append(f"approved otherwise: {actions[address]} {address}")
+            lines.append(f"approved otherwise: {names[address]}")
     return lines
 
 
 def _guessed(plan: Plan, approved: str) -> list[str]:
     """A digest alone says nothing of its parts; but drift can be told by leaving it out."""
-    digests = _digests(plan.pending)
-    drift = {one.address for one in plan.pending if one.drifted}
-    alone = [{one.address} for one in plan.pending[:_TRIED]]
+    digests, names = _digests(plan), _names(plan)
+    drift = {str(one.address) for one in plan.pending if one.drifted}
+    alone = [{name} for name in list(names)[:_TRIED]]
     for more in [drift, *alone]:
         rest = (digest for address, digest in digests.items() if address not in more)
         if more and approval.combined(rest) == approved:
             why = "drift since then" if more == drift else "not approved"
-            return [f"{why}: {_named(one)}" for one in plan.pending if one.address in more]
-    return [f"now: {_named(one)}" for one in plan.pending]
+            return [f"{why}: {name}" for key, name in names.items() if key in more]
+    return [f"now: {name}" for name in names.values()]
 
 
-def _named(change: Change) -> str:
-    return f"{change.action.value} {change.address}"
+def _names(plan: Plan) -> dict[str, str]:
+    """Return what a message calls each change and each setting of a plan, by its key."""
+    changes = {str(one.address): f"{one.action.value} {one.address}" for one in plan.pending}
+    return {**changes, **{_setting(one.path): f"setting {one.name}" for one in plan.settings}}

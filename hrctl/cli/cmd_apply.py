@@ -201,14 +201,14 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
     _show(console, plan, context)
     conditions = conditions or Conditions()
     safety.refuse(plan, safety.too_far(plan, conditions.limit))
-    if plan.pending and conditions.approved is not None:
+    if (plan.pending or plan.settings) and conditions.approved is not None:
         check(plan, conditions.approved)
         yes = True
     if plan.pending:
         if session.load().dirty:
             console.note("The working tree differs from the commit; what is on disk is applied.")
         confirm(console, question, yes=yes)
-    if not plan.changes:
+    if not plan.changes and not plan.settings:
         return Exit.DONE
     if not conditions.rollback_on_failure:
         report = run_plan(session, plan, parallelism)

@@ -36,6 +36,7 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
     offline: given.Offline = False,
     since: given.Since = None,
     base: given.BaseRev = None,
+    live: given.Live = False,
     context: given.Context = 0,
     report: given.Report = None,
     max_bytes: given.MaxBytes = GITHUB_BYTES,
@@ -69,7 +70,11 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
     limit = given.grade(fail_on)
     if digest and console.output not in FORMATS:
         raise HrctlError.of("HR145", f"--digest prints text or json, not {console.output}")
-    with Session(console) as session:
+    if live and base is None:
+        raise HrctlError.of(
+            "HR145", "--live goes with --base", hint="a plan without is live anyway"
+        )
+    with Session(console, base) as session:
         with out_reports.telling(session):
             wanted = PlanOptions(
                 targets=given.selectors(target),
@@ -85,7 +90,7 @@ def plan(  # noqa: PLR0913  # each option is a parameter: that is how typer take
                 allow_deletes=allow_deletes,
                 allow_updates=allow_updates,
             )
-            found = _made(session, wanted, since, base, out)
+            found = _made(session, wanted, since, out, live=live)
         refusals = safety.too_far(found, limit)
         shown = PlanReport(session, out_reports, found, refusals, context=context)
         if digest:
@@ -101,10 +106,12 @@ def _made(
     session: Session,
     wanted: PlanOptions,
     since: str | None,
-    base: str | None,
     out: Path | None,
+    *,
+    live: bool,
 ) -> Plan:
     """The plan against ledger and live systems, an earlier commit, or the base of the branch."""
+    base = session.base
     if since is None and base is None:
         return make_plan(session, wanted)
     one, what = ("--since", "since a commit") if base is None else ("--base", "on a branch")
@@ -126,7 +133,7 @@ def _made(
         return plan_since(session, since, wanted)
     from hrctl.cli.base import plan_base
 
-    return plan_base(session, base or "HEAD", wanted)
+    return plan_base(session, base or "HEAD", wanted, live=live)
 
 
 def _save(console: Console, found: Plan, out: Path | None) -> None:
@@ -149,7 +156,7 @@ def _left(shown: PlanReport, *, detailed: bool) -> int:
     except HrctlError as error:
         shown.reports.leave(error)
         raise
-    return Exit.CHANGES if detailed and shown.plan.pending else Exit.DONE
+    return Exit.CHANGES if detailed and shown.plan.changes_something else Exit.DONE
 
 
 @reports
@@ -208,10 +215,12 @@ def _drift_of(session: Session, found: Plan) -> Plan:
 
     only = tuple(one for change in found.pending if (one := drifted_part(change)) is not None)
     kept = tuple(one for one in found.diagnostics if one.code not in safety.SAFETY_CODES)
-    limits = given.thresholds(session.project)
+    limits = given.thresholds(session.project.blast_radius)
     radius = blast_radius(only, session.tree(), limits)
     options = {**found.options, "drift": True}  # parts of changes: never to be applied
-    return replace(found, changes=only, diagnostics=kept, radius=radius, options=options)
+    return replace(
+        found, changes=only, settings=(), diagnostics=kept, radius=radius, options=options
+    )
 
 
 def _errors(found: Plan) -> bool:

@@ -12,8 +12,8 @@ from hrctl.cli.complete import complete_address, complete_selector
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, Selector
 from hrctl.model.radius import Grade, Thresholds
+from hrctl.model.settings import Grades
 from hrctl.reconcile.options import SafetyLimits
-from hrctl.source.project import Project
 
 Targets = Annotated[
     list[str] | None,
@@ -139,6 +139,10 @@ BaseRev = Annotated[
         "--base", metavar="REV", help="Only what this branch changes, against its base: main."
     ),
 ]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="With --base: also look at the live systems that the base names."),
+]
 PlanFile = Annotated[
     Path | None,
     typer.Argument(metavar="[FILE]", help="A plan that `hrctl plan --out` saved."),
@@ -184,11 +188,11 @@ def grade(text: str | None) -> Grade | None:
     return Grade(text)
 
 
-def thresholds(project: Project) -> Thresholds:
-    """Where the grades of the blast radius begin, of the project file."""
+def thresholds(blast_radius: Grades) -> Thresholds:
+    """Where the grades of the blast radius begin, of `blastRadius` in the project file."""
     return {
         measure: {grade: number for grade, number in grades.items() if number is not None}
-        for measure, grades in project.blast_radius.items()
+        for measure, grades in blast_radius.items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from hrctl.cli.console import Console
@@ -24,7 +24,8 @@ def make_plan(session: Session, options: PlanOptions, revision: str | None = Non
     """
     from hrctl.reconcile import planner, selection
 
-    options = replace(options, thresholds=thresholds(session.project))
+    if session.base is None:
+        options = replace(options, thresholds=thresholds(session.project.blast_radius))
     tree = session.tree(revision)
     drivers: Mapping[str, Driver] = {}
     absent: dict[str, tuple[Diagnostic, ...]] = {}
@@ -32,11 +33,43 @@ def make_plan(session: Session, options: PlanOptions, revision: str | None = Non
         named = session.named(revision)
         wanted = selection.instances(named, tree, session.ledger, options)
         absent = dict.fromkeys(named - wanted, ())
+        absent |= _unreviewed(session, wanted)
         drivers, unreachable = session.connect(wanted)
         absent |= unreachable
-    return planner.plan(
-        tree, session.ledger, drivers, options, plan_source(session, absent, revision)
-    )
+    source = plan_source(session, absent, revision)
+    plan = planner.plan(tree, session.ledger, drivers, options, source)
+    compared = session.base is not None or revision is not None or options.destroy
+    return plan if compared else _with_settings(session, plan, options)
+
+
+def _with_settings(session: Session, plan: Plan, options: PlanOptions) -> Plan:
+    """Add the settings of the project that the last apply did not have: they are approved, too."""
+    from hrctl.cli.settings import since_last_apply
+
+    changed, findings = since_last_apply(session)
+    if not changed:
+        return replace(plan, diagnostics=(*plan.diagnostics, *findings)) if findings else plan
+    from hrctl.reconcile.radius import blast_radius
+
+    radius = blast_radius(plan.changes, session.tree(), options.thresholds, len(changed))
+    return replace(plan, settings=changed, radius=radius)
+
+
+def _unreviewed(session: Session, wanted: Iterable[str]) -> dict[str, tuple[Diagnostic, ...]]:
+    """Return the instances that only the branch configures: nobody reviewed where they lead."""
+    if session.base is None:
+        return {}
+    return {
+        name: (
+            Diagnostic(
+                "HR314",
+                f"'{session.base}' does not configure the driver instance {name}, so it is not"
+                " connected",
+                hint="plan without --live, or have the settings merged first",
+            ),
+        )
+        for name in sorted({*wanted} - session.project.drivers.keys())
+    }
 
 
 def plan_source(
@@ -97,7 +130,7 @@ def show_plan(console: Console, plan: Plan, *, context: int = 0) -> None:
 
     brush = paint(color=console.color(sys.stdout))
     refused = any(one.severity is Severity.ERROR for one in plan.diagnostics)
-    if plan.pending or not refused:  # "no changes" would be no answer to a wrong question
+    if plan.changes_something or not refused:  # "no changes" would be no answer to a wrong question
         console.log(plan_lines(plan, width=console.width, context=context, paint=brush))
     tell_findings(console, plan)
 

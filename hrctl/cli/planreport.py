@@ -109,9 +109,10 @@ def show_digest(console: Console, plan: Plan) -> None:
     if console.json_output:
         console.json(
             {
-                "approval": approval.digest(plan.changes),
+                "approval": approval.plan_digest(plan),
                 "changes": {one.address: approval.change_digest(one) for one in plan.pending},
+                "settings": {one.path: approval.setting_digest(one) for one in plan.settings},
             }
         )
     else:
-        console.data(approval.digest(plan.changes))
+        console.data(approval.plan_digest(plan))

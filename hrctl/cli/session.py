@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hrctl.model.values import Json
     from hrctl.secrets.opener import Opener
     from hrctl.source.load import Loaded
+    from hrctl.source.project import Project
 
 LOCAL = "local"
 
@@ -37,10 +38,16 @@ class InvalidTree(HrctlError):  # noqa: N818  # a kind of HrctlError, named for 
 
 
 class Session:
-    """The project around the current folder. A context manager: it closes what it opened."""
+    """The project around the current folder. A context manager: it closes what it opened.
 
-    def __init__(self, console: Console) -> None:
+    With `base` the settings are those of that revision, whatever the files here say of them: where
+    hrctl connects, with what credentials, and what it refuses. The files here only declare.
+    """
+
+    def __init__(self, console: Console, base: str | None = None) -> None:
         self.console = console
+        self.base = base
+        self._declared: dict[str, Project] = {}
         self._open = ExitStack()
         self._connections = self._open.enter_context(ExitStack())
         self._loaded: dict[str | None, Loaded] = {}
@@ -65,13 +72,13 @@ class Session:
 
     def successor(self) -> Session:
         """Another one that reads everything anew, and asks for no passphrase again."""
-        made = Session(self.console)
+        made = Session(self.console, self.base)
         if "opener" in self.__dict__:
             made.opener = self.opener
         return made
 
     @cached_property
-    def project(self) -> project.Project:
+    def checkout(self) -> Project:
         """From the nearest `hrctl.yaml`, searched upwards.
 
         Raises:
@@ -79,12 +86,49 @@ class Session:
         """
         return project.find(Path.cwd())
 
+    @cached_property
+    def project(self) -> Project:
+        """Return the settings to work with: of the file here, or with `base` of the file there.
+
+        Raises:
+            HrctlError: as `checkout`; HR062 to HR065, where the base is not there.
+        """
+        if self.base is None:
+            return self.checkout
+        return self.reviewed or project.built_in(self.checkout)
+
+    @cached_property
+    def reviewed(self) -> Project | None:
+        """Return the project as the base has it; None where it has no `hrctl.yaml`."""
+        return project.at(self.checkout.root, self.base_commit)
+
+    @cached_property
+    def base_commit(self) -> str:
+        """Return the commit of the base, or HEAD where there is none."""
+        from hrctl.source.branch import tip
+
+        return tip(self.checkout.root, self.base or "HEAD")
+
+    def declared(self, revision: str | None = None) -> Project:
+        """Return what the project file of the files here, or of a commit, says of the manifests.
+
+        Only with `base` are these different files.
+        """
+        if self.base is None or revision is None:
+            return self.checkout
+        if revision not in self._declared:
+            there = project.at(self.checkout.root, revision)
+            self._declared[revision] = there or self.checkout
+        return self._declared[revision]
+
     def load(self, revision: str | None = None) -> Loaded:
         """The tree with all diagnostics, of the files here or of a commit; read once."""
         if revision not in self._loaded:
             from hrctl.source.load import load
 
-            self._loaded[revision] = self._open.enter_context(load(self.project, revision))
+            self._loaded[revision] = self._open.enter_context(
+                load(self.declared(revision), revision)
+            )
         return self._loaded[revision]
 
     def tree(self, revision: str | None = None, *, without: str | None = None) -> Tree:
@@ -208,7 +252,8 @@ class Session:
     def _secret(self, source: Mapping[str, Json]) -> str:
         from hrctl.cli.instance_secrets import value_of
 
-        return value_of(source, self.tree, self.decrypt)
+        trusted = None if self.base is None else self.base_commit
+        return value_of(source, lambda: self.tree(trusted), self.decrypt)
 
     def _committed(self, address: Address) -> datetime | None:
         return self.schedules().start(address)

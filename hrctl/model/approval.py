@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from hrctl.model.managed import managed
-from hrctl.model.plan import Absent, Action, Change
+from hrctl.model.plan import Absent, Action, Change, Plan, SettingChange
 from hrctl.model.values import Json, canonical
 
 PREFIX: Final = "sha256:"
@@ -20,6 +20,19 @@ PREFIX: Final = "sha256:"
 def digest(changes: Iterable[Change]) -> str:
     """Of all changes that a person would call one, in whatever order: ``sha256:...``."""
     return combined(change_digest(one) for one in changes if one.action is not Action.NOOP)
+
+
+def plan_digest(plan: Plan) -> str:
+    """Return the digest of all that a plan changes: resources and settings of the project."""
+    changes = (change_digest(one) for one in plan.pending)
+    return combined([*changes, *map(setting_digest, plan.settings)])
+
+
+def setting_digest(setting: SettingChange) -> str:
+    """Return the digest of one changed setting: ``sha256:...``."""
+    sides = {"from": setting.before, "to": setting.after}
+    known = {side: value for side, value in sides.items() if not isinstance(value, Absent)}
+    return _sha256(canonical({"setting": setting.path, **known}))
 
 
 def combined(digests: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from hrctl.diagnostics import Diagnostic, Span
 from hrctl.model.address import Address
 from hrctl.model.radius import NOWHERE, BlastRadius
-from hrctl.model.values import Body, Json
+from hrctl.model.values import Body, Json, pointer_parts
 
 
 class Action(StrEnum):
@@ -132,6 +132,24 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting of the project file that differs; `path` is its JSON Pointer in that file.
+
+    `before` and `after` are `ABSENT` where a side does not have it.
+    """
+
+    path: str
+    before: Json | Absent
+    after: Json | Absent
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what people call it: ``drivers.edge.reload``."""
+        return ".".join(pointer_parts(self.path)[1:])
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """What a branch's plan was compared with; `Plan.changes` are the branch's own.
 
@@ -158,7 +176,8 @@ class Plan:
     tree differs from it, `tree_digest` stands for everything that is desired. `changes` is in an
     order that respects `waits_for`. `kept` is drift that is left as it is. A plan is `complete`
     where every driver answered and nothing was excluded. `radius` is how far the changes can reach.
-    With a `base` it holds the changes of a branch, and cannot be applied.
+    With a `base` it holds the changes of a branch, and cannot be applied. `settings` are those of
+    the project file that differ from the base's, or from those of the last apply.
     """
 
     id: str
@@ -177,10 +196,16 @@ class Plan:
     kept: tuple[Change, ...] = ()
     radius: BlastRadius = NOWHERE
     base: Base | None = None
+    settings: tuple[SettingChange, ...] = ()
 
     def count(self, *actions: Action) -> int:
         """How many changes have one of these actions."""
         return sum(change.action in actions for change in self.changes)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether a person would say so: resources change, or a branch changes settings."""
+        return bool(self.pending or (self.base is not None and self.settings))
 
     @property
     def pending(self) -> tuple[Change, ...]:

@@ -13,13 +13,23 @@ from typing import Any, Final
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
 from hrctl.model import approval, danger
 from hrctl.model.address import Address
-from hrctl.model.plan import ABSENT, Action, Base, Change, FieldChange, Lifecycle, Plan, Reason
+from hrctl.model.plan import (
+    ABSENT,
+    Action,
+    Base,
+    Change,
+    FieldChange,
+    Lifecycle,
+    Plan,
+    Reason,
+    SettingChange,
+)
 from hrctl.model.radius import BlastRadius, Grade, Measured
 from hrctl.model.values import Json, digest
 
-FORMAT_VERSION: Final = "1.1"
+FORMAT_VERSION: Final = "1.2"
 _SIDES: Final = ("desired", "applied", "live")
-_LISTS: Final = ("changes", "kept", "drift", "diagnostics")
+_LISTS: Final = ("changes", "kept", "drift", "settings", "diagnostics")
 
 Object = dict[str, Json]
 
@@ -53,7 +63,7 @@ def to_object(plan: Plan) -> Object:
         "options": dict(plan.options),
         "summary": summary(plan),
         "blast_radius": radius_object(plan.radius),
-        "approval": approval.digest(plan.changes),
+        "approval": approval.plan_digest(plan),
         "changes": [change_object(change) for change in plan.changes],
         "drift": [
             _drift_object(change, kept=kept)
@@ -63,6 +73,7 @@ def to_object(plan: Plan) -> Object:
         ],
         "kept": [change_object(change) for change in plan.kept],
         "base": _base_object(plan.base),
+        "settings": [_setting_object(one) for one in plan.settings],
         "diagnostics": [diagnostic_object(one) for one in plan.diagnostics],
     }
     content["digest"] = digest(content)
@@ -199,6 +210,16 @@ def _base_object(base: Base | None) -> Object | None:
     }
 
 
+def _setting_object(setting: SettingChange) -> Object:
+    sides = {"before": setting.before, "after": setting.after}
+    return {
+        "path": setting.path,
+        **{name: value for name, value in sides.items() if value is not ABSENT},
+        "span": _span_object(setting.span),
+        "approval": approval.setting_digest(setting),
+    }
+
+
 def radius_object(radius: BlastRadius) -> Object:
     """The blast radius as a JSON object; `reasons` are texts, the weightiest first."""
     return {
@@ -281,6 +302,7 @@ def _plan(content: Object) -> Plan:
         kept=tuple(map(_change, content["kept"])),
         radius=_radius(content["blast_radius"]),
         base=_base(content["base"]),
+        settings=tuple(map(_setting, content["settings"])),
     )
 
 
@@ -319,6 +341,11 @@ def _base(item: Object | None) -> Base | None:
         return None
     parts = {name: tuple(map(_change, item[name])) for name in ("pending", "drift")}
     return Base(**{**item, **parts})
+
+
+def _setting(item: Object) -> SettingChange:
+    before, after = (item.get(name, ABSENT) for name in ("before", "after"))
+    return SettingChange(item["path"], before, after, _span(item["span"]))
 
 
 def _radius(item: Object) -> BlastRadius:

@@ -63,6 +63,7 @@ def plan_schema() -> Schema:
                         }
                     )
                 ),
+                "settings": _list("setting"),
                 "diagnostics": _list("diagnostic"),
                 "digest": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
             }
@@ -92,6 +93,7 @@ def plan_schema() -> Schema:
                     "fields": _list("field"),
                 }
             ),
+            "setting": _setting(),
             "diagnostic": _diagnostic(),
         },
     }
@@ -169,6 +171,19 @@ def _field() -> Schema:
             "origin": _SPAN,
         },
         optional=("desired", "applied", "live"),
+    )
+
+
+def _setting() -> Schema:
+    return _object(
+        {
+            "path": {"type": "string", "pattern": "^/"},
+            "before": {"description": "left out where there is none"},
+            "after": {"description": "left out where there is none"},
+            "span": _SPAN,
+            "approval": _APPROVAL,
+        },
+        optional=("before", "after"),
     )
 
 

@@ -42,6 +42,7 @@ MEASURES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "environments": ("1 environment", "{} environments"),
         "tenants": ("1 tenant", "{} tenants"),
         "dependents": ("1 more depends on them", "{} more depend on them"),
+        "settings": ("1 setting of the project", "{} settings of the project"),
     }
 )
 DEFAULTS: Final[Thresholds] = MappingProxyType(
@@ -57,6 +58,10 @@ DEFAULTS: Final[Thresholds] = MappingProxyType(
         "dependents": {"medium": 5, "high": 25, "critical": 250},
     }
 )
+
+
+# A setting decides what is refused, so no setting decides how much a change of one weighs.
+_SETTINGS: Final[Thresholds] = MappingProxyType({"settings": {"high": 1}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ NOWHERE: Final = BlastRadius()
 
 def graded(counts: Mapping[str, int], thresholds: Thresholds = DEFAULTS) -> BlastRadius:
     """The grade of what was counted: for each measure the highest that its number reaches."""
+    thresholds = {**thresholds, **_SETTINGS}
     measured = tuple(
         Measured(name, counts[name], _grade(counts[name], thresholds.get(name, {})))
         for name in MEASURES

@@ -98,7 +98,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
             "this plan was made without looking at any live system",
             hint="plan again without --offline",
         )
-    if not plan.changes:
+    if not plan.changes and not plan.settings:
         return Report(run.id, "done", ())
     subtree = common_registry(plan.changes)
     held = _Held(ledger, ledger.acquire(subtree, run=run.id, seconds=LEASE_SECONDS))
@@ -135,6 +135,8 @@ def common_registry(changes: Sequence[Change]) -> str:
     """The nearest registry that holds all of them; "" where there is none."""
     paths = {change.address.registry for change in changes}
     paths |= {one.previous_address.registry for one in changes if one.previous_address is not None}
+    if not paths:
+        return ""
     first, *others = paths
     shared = ancestors(first)
     for path in others:

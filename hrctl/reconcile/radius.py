@@ -18,6 +18,7 @@ def blast_radius(
     changes: Iterable[Change],
     desired: Desired,
     thresholds: Thresholds,
+    settings: int = 0,
 ) -> BlastRadius:
     """How far the changes can reach; nothing is looked at where none touches a live system.
 
@@ -25,9 +26,10 @@ def blast_radius(
         changes: of a plan; those of the ledger alone do not count.
         desired: knows the levels of registries, and who depends on whom.
         thresholds: where each grade begins.
+        settings: how many settings of the project change.
     """
     touching = [change for change in changes if change.action in _TOUCHING]
-    if not touching:
+    if not touching and not settings:
         return NOWHERE
     found = [dangers(one) for one in touching]
     counts = {
@@ -49,6 +51,7 @@ def blast_radius(
             "environments": sum(level == "ENVIRONMENT" for level in levels.values()),
             "tenants": sum(level == "TENANT" for level in levels.values()),
             "dependents": len(dependents),
+            "settings": settings,
         },
         thresholds,
     )

@@ -40,14 +40,24 @@ def compare(root: Path, base: str) -> Branch:
             where they have no common ancestor, HR064 in a shallow clone; HR282 where they
             conflict; HR066 where git is too old to merge without a working tree.
     """
-    if git.toplevel(root) is None:
-        raise HrctlError.of("HR062", f"{root} is in no git repository, so there is no base")
-    head, tip = git.resolve(root, "HEAD"), git.resolve(root, base)
-    code, output = _ask(root, "merge-base", head, tip)
+    latest, head = tip(root, base), git.resolve(root, "HEAD")
+    code, output = _ask(root, "merge-base", head, latest)
     if code:
         raise _unrelated(root, base)
     fork = output.strip()
-    return Branch(head, tip, fork, None if fork == tip else _merged(root, base, head, tip))
+    merged = None if fork == latest else _merged(root, base, head, latest)
+    return Branch(head, latest, fork, merged)
+
+
+def tip(root: Path, base: str) -> str:
+    """Return the commit of the revision `base`.
+
+    Raises:
+        HrctlError: HR062 outside git; HR063, HR064, HR065 where it is not there.
+    """
+    if git.toplevel(root) is None:
+        raise HrctlError.of("HR062", f"{root} is in no git repository, so there is no base")
+    return git.resolve(root, base)
 
 
 def _unrelated(root: Path, base: str) -> HrctlError:

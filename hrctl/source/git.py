@@ -291,6 +291,11 @@ def resolve(root: Path, revision: str) -> str:
     raise HrctlError.of("HR065", f"no revision '{revision}'", hint=hint)
 
 
+def has_commit(root: Path, revision: str) -> bool:
+    """Return whether the clone holds the commit that this names."""
+    return bool(_commit(root, revision))
+
+
 def _commit(root: Path, revision: str) -> str:
     """The commit, or nothing where there is none."""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")

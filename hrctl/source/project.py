@@ -50,6 +50,16 @@ class Project:
     parallelism: int = 10
     ignore: tuple[str, ...] = ()
     state_dir: Path = field(kw_only=True)
+    document: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Json]:
+        """Return the complete document as it could be written, to compare it with another."""
+        spec: Any = self.document["spec"]
+        drivers = {
+            name: {"type": one["type"], **one["config"]} for name, one in spec["drivers"].items()
+        }
+        return {"metadata": self.document["metadata"], "spec": {**spec, "drivers": drivers}}
 
     def without_ignored(self, files: Mapping[str, str]) -> dict[str, str]:
         """Return the files, paths and blob ids, that no glob of `spec.ignore` matches."""
@@ -133,6 +143,61 @@ def load(root: Path) -> Project:
         data = (root / FILE).read_bytes()
     except OSError as error:
         raise HrctlError.of("HR067", f"{FILE} cannot be read: {error.strerror}") from error
+    return _of(root, data)
+
+
+def at(root: Path, revision: str) -> Project | None:
+    """Return the project in this folder as a commit has it; None where it has no such file.
+
+    Raises:
+        HrctlError: with all that is wrong with the file there; HR310, where it is a link.
+    """
+    data = _committed(root, revision)
+    if data is None:
+        return None
+    try:
+        return _of(root, data)
+    except HrctlError as error:
+        note = f"this is the file of '{revision}'"
+        raise HrctlError(*(replace(one, note=note) for one in error.diagnostics)) from error
+
+
+def place(root: Path, path: str, revision: str | None = None) -> Span:
+    """Return where a setting stands in the file here, or in that of a commit.
+
+    One that stands nowhere is at the nearest setting around it.
+    """
+    from hrctl.source.chunks import split
+    from hrctl.source.locate import locate
+
+    data = (root / FILE).read_bytes() if revision is None else _committed(root, revision)
+    return Span(FILE, 1) if data is None else locate(split(data.decode())[0], FILE, path)
+
+
+def _committed(root: Path, revision: str) -> bytes | None:
+    """Return the file as a commit has it.
+
+    Raises:
+        HrctlError: HR310, where it is a link.
+    """
+    from hrctl.source import git
+
+    entry = git.run(root, "ls-tree", "-z", revision, "--", FILE).decode()
+    if not entry:
+        return None
+    mode, _, blob = entry.partition("\t")[0].split(" ")
+    if mode == "120000":
+        raise linked(f"{FILE} of '{revision}'")
+    return git.run(root, "cat-file", "blob", blob)
+
+
+def built_in(here: Project) -> Project:
+    """Return a project of the same name and folder whose settings are those that are built in."""
+    head = "apiVersion: hrctl.dev/v1\nkind: Project\n"
+    return _of(here.root, f"{head}metadata: {{name: {here.name}}}\n".encode())
+
+
+def _of(root: Path, data: bytes) -> Project:
     key = digest_bytes(data)
     state_dir = locate(root)
     with Cache(state_dir / "cache.db") as cache:
@@ -170,6 +235,7 @@ def _project(root: Path, document: Mapping[str, Any], state_dir: Path) -> Projec
         parallelism=spec["parallelism"],
         ignore=tuple(spec["ignore"]),
         state_dir=state_dir,
+        document=document,
     )
 
 

@@ -108,12 +108,12 @@ def test_the_branchs_own_what_is_pending_and_drift(applied: Repository, run: Any
     applied.on_main(theirs=config("theirs", A=2))
     applied.put(mine=config("mine", A=2, B=1, C=1, D=1, E=1))
     drift(applied)
-    assert told(run) == {
+    assert told(run, "--live") == {
         "ours": ["update mine A"],
         "pending": ["update theirs A"],
         "drift": ["update drifted A"],
     }
-    _, out, _ = run("plan", "--base", "main")
+    _, out, _ = run("plan", "--base", "main", "--live")
     assert out == (
         "acme\n"
         "  ~ Config/mine              edited     mine.yaml:1\n"

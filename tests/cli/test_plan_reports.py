@@ -199,7 +199,8 @@ def test_thresholds_of_the_project_file(project: ProjectFolder, run: Any) -> Non
     head = "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\nspec:\n"
     project.write({"hrctl.yaml": f"{head}  blastRadius: {{changes: {{critical: 1}}}}\n"})
     edited(project)
-    assert run("plan", "-o", "text")[1].endswith("Blast radius: critical (1 change).\n")
+    told = "Blast radius: critical (1 change, 4 settings of the project).\n"
+    assert run("plan", "-o", "text")[1].endswith(told)
     project.write({"hrctl.yaml": f"{head}  blastRadius: {{changes: {{low: 5, high: 2}}}}\n"})
     code, _, err = run("plan")
     assert code == 1
@@ -309,11 +310,11 @@ def test_a_plan_of_an_older_format(project: ProjectFolder, tmp_path: Path, run: 
     edited(project)
     file = tmp_path / "old.plan"
     text = run("plan", "-o", "json")[1]
-    file.write_text(text.replace('"format_version": "1.1"', '"format_version": "1.0"'))
+    file.write_text(text.replace('"format_version": "1.2"', '"format_version": "1.0"'))
     for arguments in (["--approved", str(file)], ["--yes", str(file)]):
         code, _, err = run("apply", *arguments)
         assert code == 1
-        assert "HR123 the plan file has format version 1.0, this hrctl reads 1.1" in err
+        assert "HR123 the plan file has format version 1.0, this hrctl reads 1.2" in err
 
 
 def test_two_outputs_to_one_file(project: ProjectFolder, tmp_path: Path, run: Any) -> None:

@@ -15,16 +15,16 @@ from hrctl.cli.render.findings import clean
 from hrctl.cli.render.markdown import Block, code, fence, marker, page
 from hrctl.cli.render.planned import drifted_part
 from hrctl.cli.render.text import change_texts, count, headline
-from hrctl.cli.render.values import Secrets, place
+from hrctl.cli.render.values import Secrets, place, show
 from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.model import approval
 from hrctl.model.danger import Danger, Warned, dangers, is_destroyed
-from hrctl.model.plan import Action, Base, Change, Plan, Reason
+from hrctl.model.plan import Action, Base, Change, Plan, Reason, SettingChange
 from hrctl.model.radius import Grade
 
 _WIDTH: Final = 100  # columns of a block of code
 # How long a part of the comment is kept when it must be shortened.
-_REFUSALS, _RISKS, _WARNINGS, _REGISTRIES, _DRIFT, _PENDING = 90, 80, 70, 60, 50, 5
+_REFUSALS, _SETTINGS, _RISKS, _WARNINGS, _REGISTRIES, _DRIFT, _PENDING = 90, 85, 80, 70, 60, 50, 5
 _ACTIONS: Final = {
     Action.DELETE: 40,
     Action.REPLACE: 40,
@@ -73,6 +73,7 @@ def plan_comment(  # noqa: PLR0913  # a plan, and what stands around it
         f"### {command}: {_verdict(plan, refused, nothing)}\n",
         *_told("> [!CAUTION]", refused, _REFUSALS),
         _grade(plan),
+        *_settings(plan.settings, secrets),
         *_told("> [!WARNING]", [*warnings, *others], _WARNINGS),
         *_risks(ours),
         *_by_registry(plan),
@@ -94,8 +95,10 @@ def _marker(command: str, project: str | None, plan: Plan) -> str:
 
 
 def _verdict(plan: Plan, refused: Sequence[Diagnostic], nothing: str | None) -> str:
-    if plan.pending:
+    if plan.changes_something:
         text = headline(plan)
+    elif plan.base is not None and plan.options.get("offline") and not plan.base.declared:
+        text = "no changes of this branch; no live system was looked at"
     elif plan.base is not None:
         text = "no changes of this branch"
     elif plan.complete or plan.options.get("offline"):
@@ -123,6 +126,24 @@ def _told(head: str, found: Sequence[Diagnostic], weight: int) -> Iterator[Block
         items.append((weight, f"> - {one.code} {code(one.summary)}{where}{hint}\n"))
     if items:
         yield Block(items, f"\n{head}\n", "", "finding", "> - and {} more\n")
+
+
+# -- settings of the project -----------------------------------------------------------------------
+
+
+def _settings(changed: Iterable[SettingChange], secrets: Secrets) -> Iterator[Block]:
+    """Where hrctl connects, what it runs and what it refuses: never folded."""
+    items = []
+    for one in changed:
+        sides = (code(show(side, secrets)) for side in (one.before, one.after))
+        where = code(place(one.span)) if one.span else ""
+        items.append((_SETTINGS, f"| {code(one.name)} | {' | '.join(sides)} | {where} |\n"))
+    if items:
+        head = (
+            "\n#### Settings of the project\n\n"
+            "| setting | before | after | declared at |\n|---|---|---|---|\n"
+        )
+        yield Block(items, head, "", "setting", "| and {} more | | | |\n")
 
 
 # -- what can hurt ---------------------------------------------------------------------------------
@@ -252,15 +273,24 @@ def _compared(base: Base) -> str:
     return f"{text}."
 
 
+def _looked_at(plan: Plan) -> str | None:
+    """What the plan did not look at."""
+    declared = plan.base is not None and plan.base.declared  # which `_compared` explains
+    if plan.base is not None and plan.options.get("offline") and not declared:
+        return "No live system was looked at: the plan tells nothing of drift."
+    if not plan.complete and not declared:
+        return "The plan is not complete: something was left out, or did not answer."
+    return None
+
+
 def _foot(plan: Plan, *, refused: bool) -> str:
     """Where it comes from, and what an approval is bound to."""
     commit = f"Commit {code(plan.commit[:12])}" if plan.commit else "No commit"
     lines = [f"{commit}{', with files that are not committed' if plan.dirty else ''}."]
     if plan.base is not None:
         lines.append(_compared(plan.base))
-    declared = plan.base is not None and plan.base.declared
-    if not plan.complete and not declared and not refused:  # those two say more by themselves
-        lines.append("The plan is not complete: something was left out, or did not answer.")
-    if plan.pending:
-        lines.append(f"Approval: `{approval.digest(plan.changes)}`")
+    if (seen := _looked_at(plan)) is not None and not refused:  # a refusal says more by itself
+        lines.append(seen)
+    if plan.changes_something:
+        lines.append(f"Approval: `{approval.plan_digest(plan)}`")
     return "\n" + "  \n".join(lines) + "\n"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from hrctl.cli.render.values import Secrets, show
 from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.model.danger import Danger, dangers, is_destroyed
-from hrctl.model.plan import Action, Change, Plan, Reason
+from hrctl.model.plan import Action, Change, Plan, Reason, SettingChange
 
 PLANNED: Final = "HR291"  # an ordinary change: a note in a log, nothing to be listed as a finding
 _CODES: Final = {Danger.DATA_LOSS: "HR286", Danger.PUBLIC: "HR287", Danger.PROTECTED: "HR288"}
@@ -24,12 +25,23 @@ _DONE: Final = {
 
 def plan_findings(plan: Plan) -> list[Diagnostic]:
     """What the plan itself has found, then one for each change and each of its dangers."""
-    found = list(plan.diagnostics)
+    found = [*plan.diagnostics, *map(_setting, plan.settings)]
     for change in plan.pending:
         found += _of(change)
     found += [_drift(change, "left as it is") for change in plan.kept]
     found += [_drift(change, "brought back") for change in (plan.base.drift if plan.base else ())]
     return found
+
+
+def _setting(changed: SettingChange) -> Diagnostic:
+    secrets = Secrets()
+    values = f"{show(changed.before, secrets)} -> {show(changed.after, secrets)}"
+    return Diagnostic(
+        "HR311",
+        f"the setting {changed.name} of the project changes: {values}",
+        changed.span,
+        Severity.WARNING,
+    )
 
 
 def drifted_part(change: Change) -> Change | None:

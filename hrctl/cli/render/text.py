@@ -20,7 +20,17 @@ from hrctl.cli.render.values import (
     show,
 )
 from hrctl.model import planfile
-from hrctl.model.plan import ABSENT, Absent, Action, Base, Change, FieldChange, Plan, Reason
+from hrctl.model.plan import (
+    ABSENT,
+    Absent,
+    Action,
+    Base,
+    Change,
+    FieldChange,
+    Plan,
+    Reason,
+    SettingChange,
+)
 from hrctl.model.radius import Grade
 from hrctl.model.values import Body, Json, is_ciphertext, is_reference, pointer
 
@@ -69,9 +79,25 @@ def plan_lines(
         for change in groups[registry]:
             yield from writer.change(change)
         yield ""
+    yield from setting_lines(plan.settings, width, paint)
     if plan.base is not None:
         yield from _beside(plan.base, paint)
     yield summary(plan, width)
+
+
+def setting_lines(
+    changed: Sequence[SettingChange], width: int = 80, paint: Paint = plain
+) -> Iterator[str]:
+    """The settings of the project that differ, a line for each, and an empty one after them."""
+    secrets = Secrets()
+    longest = max((columns(one.name) for one in changed), default=0)
+    for one in changed:
+        name = pad(printable(one.name), min(longest, width // 2))
+        values = f"{show(one.before, secrets)} -> {show(one.after, secrets)}"
+        start = f"{paint('project', 'bold')}  {name}  "
+        yield start + elide(values, max(width - len("project  ") - columns(name) - 2, _NARROWEST))
+    if changed:
+        yield ""
 
 
 def _beside(base: Base, paint: Paint) -> Iterator[str]:
@@ -90,13 +116,15 @@ def _beside(base: Base, paint: Paint) -> Iterator[str]:
 
 def summary(plan: Plan, width: int = 80) -> str:
     """The last lines: the numbers, and how far it can reach."""
-    if not plan.pending:
+    if not plan.changes_something:
         if plan.destroy:
             return "No changes. Nothing is left to destroy."
         if not plan.complete and not plan.options.get("offline"):
             return "No changes among what was looked at; not everything was."
         if plan.base is not None:
-            return f"No changes of this branch. {count(plan.resources, 'resource')} declared."
+            seen = "; no live system was looked at" if plan.options.get("offline") else ""
+            text = f"No changes of this branch. {count(plan.resources, 'resource')} declared"
+            return f"{text}{seen}."
         return f"No changes. {count(plan.resources, 'resource')} as declared."
     line = f"Plan: {headline(plan)}."
     if plan.radius.grade is not Grade.NONE:
@@ -121,6 +149,8 @@ def headline(plan: Plan) -> str:
     ):
         if numbers[name]:
             line += f", {numbers[name]} {words}"
+    if plan.settings:
+        line += f", {count(len(plan.settings), 'setting')} of the project"
     return line
 
 

@@ -5,7 +5,6 @@ Only text is looked at here; `hrctl.secrets` makes keys of it.
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -35,26 +34,46 @@ def keys_for(rules: Sequence[Mapping[str, Any]], registry: str) -> list[str]:
     return list(found.values())
 
 
+@lru_cache(maxsize=4096)
 def matches(glob: str, registry: str) -> bool:
     """Whether a registry path matches: ``*`` is one segment or a part of it, ``**`` any number.
 
-    So ``acme/**`` is the registry acme with all below it.
+    So ``acme/**`` is the registry acme with all below it. A glob is of whoever wrote the branch:
+    it is walked through side by side with the path, and nothing is tried twice.
     """
-    return _compiled(glob).fullmatch(registry) is not None
-
-
-@lru_cache(maxsize=256)
-def _compiled(glob: str) -> re.Pattern[str]:
-    text = ""
-    for number, part in enumerate(glob.strip("/").split("/")):
+    parts = glob.strip("/").split("/")
+    names = registry.split("/")
+    # how many of the names may be matched by the parts so far
+    reached = {0}
+    for number, part in enumerate(parts):
         if part == "**":
-            text += "(?:/[^/]+)*" if number else "[^/]+(?:/[^/]+)*"
+            # none, too, but not of the whole path
+            alone = number == 0 and not (glob.startswith("**/") and len(parts) > 1)
+            reached = set(range(min(reached, default=len(names) + 1) + alone, len(names) + 1))
         else:
-            inner = re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-            text += f"/{inner}" if number else inner
-    if glob.startswith("**/"):  # also none: `**/prod` is prod itself
-        text = "(?:[^/]+/)*" + text.removeprefix("[^/]+(?:/[^/]+)*/")
-    return re.compile(text)
+            reached = {at + 1 for at in reached if at < len(names) and _fits(part, names[at])}
+    return len(names) in reached
+
+
+def _fits(part: str, name: str) -> bool:
+    """Whether a segment of a glob, with ``*`` and ``?``, fits a segment of a path.
+
+    Only the last ``*`` is ever tried further on: what is before it fits as well as it can.
+    """
+    at, place = 0, 0
+    star, resume = -1, 0
+    while place < len(name):
+        if at < len(part) and part[at] == "*":
+            star, resume = at, place
+            at += 1
+        elif at < len(part) and part[at] in ("?", name[place]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return not part[at:].strip("*")
 
 
 @lru_cache(maxsize=4096)

@@ -36,7 +36,7 @@ LENIENT: Final = {
         r"HR028 \S+ .*(is not one of the variants|has the subset|two ports|never counts)"
     ),
     "a Config value against the rules of its own entry: `min`, `allowed`, `pattern`, `schema`": (
-        r"HR031 |HR024 \S+ (pattern is not a regular expression|schema is not a JSON Schema)"
+        r"HR031 |HR34[0-2] \S+/entries/|HR024 \S+ schema is not a JSON Schema"
     ),
     "a password inside of a URL": r"HR030 \S+/endpoint ",
     "an integer written as `2.0`": r"HR022 \S+ .*wanted an integer, got a number",
@@ -48,7 +48,9 @@ LENIENT: Final = {
         r"HR022 \S+/variants/\S+ .*finite number, got a number"
         r"|HR024 \S+/variants/\S+ .*(is a valueFrom|many applications read)"
     ),
-    "a regular expression that is none": r"HR024 \S+/regex .*is not a regular expression",
+    "a regular expression that is none": (
+        r"HR024 \S+/regex .*is not a regular expression|HR340 \S+/regex "
+    ),
     "a duration of more than a hundred years": r"HR024 \S+ .*longer than a hundred years",
     "an IPv6 address that is none, such as `[1:2]`": r"HR024 \S+/address .*no IPv6 address",
 }

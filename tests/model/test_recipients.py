@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hrctl.model.places import SecretPlace, place_in, sealed_in
 from hrctl.model.recipients import fingerprint, keys_for, matches, name_of, short
+from hrctl.model.regex import Expression, compiled
 
 
 @pytest.mark.parametrize(
@@ -19,10 +24,47 @@ from hrctl.model.recipients import fingerprint, keys_for, matches, name_of, shor
         ("acme/**/prod", ["acme/prod", "acme/a/b/prod"], ["acme/prodx"]),
         ("acme/sh?p", ["acme/shop"], ["acme/shp"]),
         ("acme/[x]", [], ["acme/x"]),
+        ("acme/*a*b", ["acme/ab", "acme/xaab"], ["acme/ba", "acme/abc"]),
+        ("**/**/prod", ["prod", "acme/prod"], ["acme"]),
     ],
 )
 def test_globs_are_over_segments(glob: str, yes: list[str], no: list[str]) -> None:
     assert [path for path in [*yes, *no] if matches(glob, path)] == yes
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        ("**/" * 25 + "x", "/".join("a" * 25)),
+        ("*a" * 31 + "b", "a" * 63),
+        ("*" * 60 + "b", "a" * 63),
+    ],
+)
+def test_no_glob_is_tried_over_and_over(glob: str, path: str) -> None:
+    started = time.process_time()
+    assert not matches(glob, path)
+    assert time.process_time() - started < 1
+
+
+_GLOBS = st.lists(
+    st.sampled_from(["**", "*", "a", "b", "a*", "*a", "a?", "*a*b", "?", "a*b*"]),
+    min_size=1,
+    max_size=4,
+)
+_PATHS = st.lists(st.text("ab", min_size=1, max_size=3), min_size=1, max_size=4)
+
+
+@given(_GLOBS, _PATHS)
+def test_globs_are_what_an_expression_says(glob: list[str], path: list[str]) -> None:
+    parts = [
+        "(?:/[^/]+)*" if part == "**" else "/" + part.replace("*", "[^/]*").replace("?", "[^/]")
+        for part in glob
+    ]
+    if glob == ["**"]:
+        parts = ["(?:/[^/]+)+"]
+    expression = compiled("".join(parts))
+    assert isinstance(expression, Expression)
+    assert matches("/".join(glob), "/".join(path)) == expression.fullmatch("/" + "/".join(path))
 
 
 def test_rules_add_or_replace_in_their_order() -> None:

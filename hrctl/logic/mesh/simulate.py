@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, hosts, shares
+from hrctl.model.regex import Refusal, TooMuchWorkError, compiled
 
 _PORT: Final = re.compile(r":\d+$")
 
@@ -139,19 +140,22 @@ def _why_not(entry: Entry, spec: Spec, request: Request) -> str | None:
 
 
 _UNSURE: Final = "only the proxy can tell"
-# what Python reads as something else than both proxies do: a set of signs, and literal text
-_READ_OTHERWISE: Final = re.compile(r"\[:\^?\w+:\]|\{,\d+\}")
+# literal text to RE2, a repetition to newer releases of PCRE
+_READ_OTHERWISE: Final = re.compile(r"\{,\d+\}")
 
 
 def _regex_misses(regex: str, path: str) -> str | None:
     unsure = f"{_UNSURE} whether the path matches {regex}"
     otherwise = _READ_OTHERWISE.search(regex)
     if otherwise:
-        return f"{unsure} ({otherwise[0]} means something else to Python)"
+        return f"{unsure} ({otherwise[0]} means something else to each)"
+    expression = compiled(regex)
+    if isinstance(expression, Refusal):
+        return f"{unsure} ({expression.why})"
     try:
-        fits = re.fullmatch(regex, path)
-    except re.error as error:
-        return f"{unsure} (Python: {error})"
+        fits = expression.fullmatch(path)
+    except TooMuchWorkError:
+        return f"{unsure} (too large)"
     return None if fits else f"the path does not match {regex}"
 
 

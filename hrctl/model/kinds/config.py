@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from hrctl.model import json_schema, regex
+from hrctl.model.json_schema.fault import Fault
 from hrctl.model.kinds.base import Broken, Number, Ruled, Spec, choices, got, says
 from hrctl.model.kinds.conditions import (
     Schema,
@@ -117,11 +117,9 @@ class Entry(Ruled):
             value = getattr(self, field)
             if value is None or is_reference(value):
                 continue
-            broken = self._breaks(value)
-            if broken:
-                yield Broken(
-                    broken[0], (field,), ((field,), *((one,) for one in broken[1])), "HR031"
-                )
+            broken = self._breaks(field, value)
+            if broken is not None:
+                yield broken
 
     def _secret(self) -> Iterator[Broken]:
         for field in ("value", "default"):
@@ -168,47 +166,75 @@ class Entry(Ruled):
                     note=f"it goes with {', '.join(types)}",
                     at_key=True,
                 )
-        if self.pattern is not None and _compiled(self.pattern) is None:
-            yield Broken(
-                "pattern is not a regular expression", ("pattern",), (("pattern",),), "HR024"
-            )
+        if self.pattern is not None:
+            expression = regex.portable(self.pattern)
+            if isinstance(expression, regex.Refusal):
+                yield Broken(
+                    f"pattern cannot be used: {expression.why}",
+                    ("pattern",),
+                    (("pattern",),),
+                    "HR340",
+                    hint=expression.hint,
+                )
         if self.min is not None and self.max is not None and self.min > self.max:
             yield Broken(f"min is {self.min}, above max {self.max}", ("min",), (("min",), ("max",)))
-        if self.schema_ is not None and isinstance(reason := _schema(canonical(self.schema_)), str):
-            yield Broken(
-                f"schema is not a JSON Schema: {reason}", ("schema",), (("schema",),), "HR024"
-            )
+        if self.schema_ is not None:
+            fault = json_schema.compiled(canonical(self.schema_))
+            if isinstance(fault, Fault):
+                yield _unusable(fault)
 
-    def _breaks(self, value: Json) -> tuple[str, tuple[str, ...]] | None:
-        """What is wrong with a value, and which other fields that follows from."""
+    def _breaks(self, field: str, value: Json) -> Broken | None:
+        """Return what is wrong with a value."""
         wanted, fits = _VALUES[self.type]
         if not fits(value):
-            return f"a value of type {self.type} wants {wanted}, got {got(value)}", ("type",)
+            return _breach(
+                field, f"a value of type {self.type} wants {wanted}, got {got(value)}", "type"
+            )
         shown = f"'{value}'" if isinstance(value, str) else canonical(value)
         if self.allowed is not None and value not in self.allowed:
             listed = ", ".join(canonical(one) for one in self.allowed)
-            return f"{shown} is not allowed; one of {listed}", ("allowed",)
-        return self._out_of_bounds(value, shown) or self._malformed(value, shown)
+            return _breach(field, f"{shown} is not allowed; one of {listed}", "allowed")
+        return self._out_of_bounds(field, value, shown) or self._malformed(field, value, shown)
 
-    def _out_of_bounds(self, value: Json, shown: str) -> tuple[str, tuple[str, ...]] | None:
+    def _out_of_bounds(self, field: str, value: Json, shown: str) -> Broken | None:
         amount = len(value) if isinstance(value, str) else value
         what = f"the length of {shown}" if isinstance(value, str) else shown
         if self.min is not None and amount < self.min:
-            return f"{what} is below min {self.min}", ("min",)
+            return _breach(field, f"{what} is below min {self.min}", "min")
         if self.max is not None and amount > self.max:
-            return f"{what} is above max {self.max}", ("max",)
+            return _breach(field, f"{what} is above max {self.max}", "max")
         return None
 
-    def _malformed(self, value: Json, shown: str) -> tuple[str, tuple[str, ...]] | None:
-        pattern = _compiled(self.pattern) if self.pattern is not None else None
-        if pattern is not None and pattern.fullmatch(value) is None:
-            return f"{shown} does not match pattern {self.pattern}", ("pattern",)
-        if self.schema_ is not None:
-            check = _schema(canonical(self.schema_))
-            reason = None if isinstance(check, str) else check(canonical(value), value)
-            if reason:
-                return f"the value does not obey its schema: {reason}", ("schema",)
+    def _malformed(self, field: str, value: Json, shown: str) -> Broken | None:
+        if self.pattern is not None:
+            return self._unlike_pattern(field, value, shown)
+        if self.schema_ is None:
+            return None
+        check = json_schema.compiled(canonical(self.schema_))
+        reason = None if isinstance(check, Fault) else check(canonical(value), value)
+        if isinstance(reason, Fault):
+            return _unusable(reason, field)
+        if reason is not None:
+            return _breach(field, f"the value does not obey its schema: {reason}", "schema")
         return None
+
+    def _unlike_pattern(self, field: str, value: str, shown: str) -> Broken | None:
+        expression = regex.portable(str(self.pattern))
+        if isinstance(expression, regex.Refusal):
+            return None
+        try:
+            if expression.fullmatch(value):
+                return None
+        except regex.TooMuchWorkError:
+            return Broken(
+                "matching the value with its pattern takes too much work",
+                (field,),
+                ((field,), ("pattern",)),
+                "HR342",
+                hint="use a simpler pattern, or a shorter value",
+            )
+        summary = f"{shown} does not match pattern {self.pattern}"
+        return _breach(field, summary, "pattern", note=expression.note(value))
 
 
 class ConfigSpec(Spec):
@@ -237,48 +263,12 @@ _VALUES: Final[dict[str, tuple[str, Callable[[Json], bool]]]] = {
 }
 
 
-_ANSWERS: Final = 4096  # kept for each schema
+def _breach(field: str, summary: str, rule: str, note: str | None = None) -> Broken:
+    """Return that a value breaks one of the rules beside it."""
+    return Broken(summary, (field,), ((field,), (rule,)), "HR031", note=note)
 
 
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _schema(text: str) -> str | Callable[[str, Json], str | None]:
-    """A check of values against the JSON Schema in `text`, or why it is not one.
-
-    The check takes the canonical text of the value, by which it keeps its answers, and the value.
-    """
-    import json
-
-    import jsonschema
-    from jsonschema.validators import validator_for
-
-    schema = json.loads(text)
-    maker = validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        maker.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        return str(error.message)
-    validator = maker(schema)
-    known: dict[str, str | None] = {}
-
-    def check(key: str, value: Json) -> str | None:
-        if key not in known:
-            if len(known) > _ANSWERS:
-                known.clear()
-            found = jsonschema.exceptions.best_match(validator.iter_errors(value))
-            known[key] = None if found is None else _told(found)
-        return known[key]
-
-    return check
-
-
-def _told(error: Any) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.path)
-    return f"{place.lstrip('.')}: {error.message}" if place else str(error.message)
+def _unusable(fault: Fault, field: str = "schema") -> Broken:
+    """Return that a schema asks for what it must not, or for too much of a value."""
+    at = ("schema", *fault.at) if field == "schema" else (field,)
+    return Broken(fault.summary, at, (("schema",),), fault.code, hint=fault.hint)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
-from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
 from hrctl.model.kinds.base import Broken, Filled, Ruled, Spec, choices, exactly_one, one_of, says
+from hrctl.model.regex import Expression, Refusal, compiled
 
 HttpMethod = Annotated[
     Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"],
@@ -45,18 +45,29 @@ Host = Annotated[
 ]
 
 
-_OF_PROXIES: Final = ("bad escape \\", "global flags not at the start")
+# What PCRE, the library of HAProxy, has beyond RE2, and what may stand in its place to see whether
+# the rest is an expression: references to groups, named and other special groups, escapes, and
+# repetitions that give nothing back.
+_BEYOND_RE2: Final = (
+    (re.compile(r"\\\\"), "x"),
+    (re.compile(r"\\[gk](?:<\w*>|\{\w*\}|'\w*'|\d+)|\\[1-9]\d?|\(\?P[=>]\w*\)|\(\?#[^)]*\)"), "x"),
+    (re.compile(r"\(\?(?:<?[=!]|[>|]|\([^()]*\)|\^|(?=[A-Za-z-]*[xnJau])[A-Za-z-]+:)"), "(?:"),
+    (re.compile(r"\(\?(?=[A-Za-z-]*[xnJau])[A-Za-z-]+\)"), ""),
+    (re.compile(r"\\(?:[NUux]\{[^{}]*\}|[A-Za-oq-z])"), "x"),
+    (re.compile(r"([*+?}])\+"), r"\1"),
+    (re.compile(r"\[([.=:])\^?\w*\1\]"), "x"),
+)
 
 
-def _no_expression(regex: str) -> str | None:
-    """Why a text is no regular expression; what only proxies know is let through."""
-    with catch_warnings():
-        simplefilter("ignore")
-        try:
-            re.compile(regex)
-        except re.error as error:
-            return None if error.msg.startswith(_OF_PROXIES) else str(error)
-    return None
+def _refusal(regex: str) -> Refusal | None:
+    """Return why no proxy can use a text as an expression; what only PCRE knows is let through."""
+    refusal = compiled(regex)
+    if isinstance(refusal, Expression) or refusal.oversized:
+        return None if isinstance(refusal, Expression) else refusal
+    for beyond, instead in _BEYOND_RE2:
+        regex = beyond.sub(instead, regex)
+    refusal = compiled(regex)
+    return None if isinstance(refusal, Expression) else refusal
 
 
 class PathMatch(Ruled):
@@ -71,10 +82,21 @@ class PathMatch(Ruled):
     def rules(self) -> Iterator[Broken]:
         """One way to match."""
         yield from one_of(self, "path", ("exact", "prefix", "regex"))
-        why = None if self.regex is None else _no_expression(self.regex)
-        if why is not None:
+        refusal = None if self.regex is None else _refusal(self.regex)
+        if refusal is None:
+            return
+        if refusal.oversized:
             yield Broken(
-                f"'{self.regex}' is not a regular expression: {why}", ("regex",), code="HR024"
+                f"the regular expression is too large: {refusal.why}",
+                ("regex",),
+                code="HR340",
+                hint=refusal.hint,
+            )
+        else:
+            yield Broken(
+                f"'{self.regex}' is not a regular expression: {refusal.why}",
+                ("regex",),
+                code="HR024",
             )
 
 

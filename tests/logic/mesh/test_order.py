@@ -64,7 +64,7 @@ def test_what_fits_but_does_not_answer_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "regex", [r"/\pL+", "/(?i)ab", "/[[:alpha:]]+", "/[a[:digit:]]+", "/a{,3}"]
+    "regex", ["/(?=a)b", r"/(a)\1", "/a++", r"/\h", "/a{,3}", "/(a{1000}){1000}", "/" + "a" * 5000]
 )
 def test_what_only_the_proxy_can_judge_is_told(regex: str) -> None:
     base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}
@@ -80,3 +80,13 @@ def test_what_only_the_proxy_can_judge_is_told(regex: str) -> None:
     judged, why = told["odd"]
     assert not judged
     assert why.startswith(f"only the proxy can tell whether the path matches {regex} (")
+
+
+@pytest.mark.parametrize(
+    "regex", [r"/\pL+", "/(?i)AB", "/[[:alpha:]]+", "/[a[:alpha:]]+", "/(a+)+b", "/(?P<n>a)b"]
+)
+def test_what_both_proxies_know_is_judged(regex: str) -> None:
+    base = {"type": "HTTP", "destinations": [{"address": "127.0.0.1:1"}]}
+    routes = {"any": base, "odd": {**base, "match": [{"path": {"regex": regex}}]}}
+    assert simulate(routes, Request(path="/ab")).route == "odd"
+    assert simulate(routes, Request(path="/" + "a" * 40 + "!")).route == "any"

@@ -9,6 +9,7 @@ import typer
 from hrctl.cli.app import console_of
 from hrctl.cli.complete import complete_selector
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.style import RECORDED_ONLY
 from hrctl.cli.session import Session
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Driver, Live, Stamp
@@ -21,6 +22,7 @@ class Found(NamedTuple):
 
     driver: str
     stamp: Stamp
+    recorded_only: bool = False
 
 
 def get(
@@ -48,7 +50,7 @@ def get(
     console = console_of(ctx)
     with Session(console) as session:
         drivers = session.drivers(session.project.drivers)
-        found = _find(drivers, selector)
+        found = _find(session, drivers, selector)
         if selector is not None and ":" in selector and not any(m in selector for m in "*?["):
             address = Address.parse(selector)
             if not found:
@@ -65,23 +67,30 @@ def get(
     if console.json_output:
         console.json({"live": [_row(one) for one in found]})
     elif found:
-        rows = [(f.stamp.address, f.driver, f.stamp.owner, f.stamp.version[:12]) for f in found]
+        rows = [
+            (one.stamp.address, _driver(one), one.stamp.owner, one.stamp.version[:12])
+            for one in found
+        ]
         console.table(("ADDRESS", "DRIVER", "OWNER", "VERSION"), rows)
     else:
         console.note("nothing is live" + (f" that '{selector}' selects" if selector else ""))
     return Exit.DONE
 
 
-def _find(drivers: dict[str, Driver], text: str | None) -> list[Found]:
+def _find(session: Session, drivers: dict[str, Driver], text: str | None) -> list[Found]:
     """What is live, by address; a label selects nothing, as a scan does not know labels."""
     selector = Selector(text) if text else None
     found = [
-        Found(name, stamp)
+        Found(name, stamp, session.project.records_only(name, stamp.address.kind))
         for name, driver in drivers.items()
         for stamp in driver.scan()
         if selector is None or selector.matches(stamp.address, {})
     ]
     return sorted(found, key=lambda one: (one.stamp.address, one.driver))
+
+
+def _driver(found: Found) -> str:
+    return f"{found.driver} ({RECORDED_ONLY})" if found.recorded_only else found.driver
 
 
 def _row(found: Found) -> dict[str, Any]:
@@ -91,6 +100,7 @@ def _row(found: Found) -> dict[str, Any]:
         "driver": found.driver,
         "owner": stamp.owner,
         "version": stamp.version,
+        "recordedOnly": found.recorded_only,
     }
 
 

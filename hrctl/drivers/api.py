@@ -46,6 +46,8 @@ class Capabilities:
     not `reveal` secrets keeps the references as they are, so that nobody asks for a key for it.
     A driver that `records` writes its configuration from applied bodies that it keeps: it gets an
     UPDATE for whatever the ledger adopts, so that its next write has the adopted values.
+    Of the kinds in `records_only` it keeps the declaration alone, and nothing outside of hrctl
+    comes of it: plans say so, and deleting one loses no data.
     """
 
     ownership: Ownership = Ownership.LEDGER
@@ -56,6 +58,7 @@ class Capabilities:
     renames: bool = False
     reveals: bool = True
     records: bool = False
+    records_only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

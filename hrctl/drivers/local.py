@@ -25,6 +25,7 @@ from hrctl.drivers.api import (
 )
 from hrctl.drivers.local_store import LocalStore, Write
 from hrctl.model.address import Address
+from hrctl.model.kinds import OUTSIDE
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Json
 
@@ -62,6 +63,7 @@ class LocalDriver:
         max_parallel=1,
         renames=True,
         reveals=False,
+        records_only=OUTSIDE,
     )
 
     @classmethod

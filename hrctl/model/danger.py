@@ -55,7 +55,9 @@ def is_destroyed(change: Change) -> bool:
 
 
 def is_stateful(change: Change) -> bool:
-    """Whether the resource keeps data."""
+    """Whether the resource keeps data; what is only recorded keeps none."""
+    if (change.previous_driver or change.driver) in change.record_keepers:
+        return False
     types = STATEFUL.get(change.address.kind, frozenset())
     bodies = (change.before, change.applied, change.after)
     return any(body is not None and lookup(body, "/spec/type") in types for body in bodies)
@@ -82,6 +84,8 @@ def _lost(change: Change) -> Iterator[str]:
         if is_stateful(change):
             what = "replaced" if change.action is Action.REPLACE else "deleted"
             yield f"what it keeps is gone when it is {what}"
+        return
+    if change.recorded_only:
         return
     for one in change.fields if change.address.kind == "Component" else ():
         if isinstance(one.desired, Absent):

@@ -101,6 +101,7 @@ class Change:
     (drift that was kept): the next plan then looks at it again. `previous_driver` is the
     instance that it leaves, where a REPLACE goes from one to another; `expect_version` is then the
     version there. `protected` tells that the ledger records it so, whatever `lifecycle` declares.
+    `record_keepers` are those of `driver` and `previous_driver` that only record such a resource.
     """
 
     address: Address
@@ -124,6 +125,12 @@ class Change:
     recorded: Body | None = None
     previous_driver: str | None = None
     protected: bool = False
+    record_keepers: tuple[str, ...] = ()
+
+    @property
+    def recorded_only(self) -> bool:
+        """Whether nothing outside of hrctl comes of it: its driver only records the resource."""
+        return self.driver in self.record_keepers
 
     @property
     def drifted(self) -> bool:

@@ -188,6 +188,7 @@ def change_object(change: Change) -> Object:
             "deletion": life.deletion,
         },
         "protected": change.protected,
+        "record_keepers": list(change.record_keepers),
         "span": _span_object(change.span),
         "dangers": [
             {"danger": one.danger.value, "text": one.text} for one in danger.dangers(change)
@@ -333,6 +334,7 @@ def _change(item: Object) -> Change:
         recorded=item["recorded"],
         previous_driver=item["previous_driver"],
         protected=item["protected"],
+        record_keepers=tuple(item["record_keepers"]),
     )
 
 

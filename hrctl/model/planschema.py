@@ -136,6 +136,12 @@ def _change() -> Schema:
                 }
             ),
             "protected": {**_FLAG, "description": "the ledger records it so"},
+            "record_keepers": {
+                "description": "those of its drivers that only record such a resource",
+                "type": "array",
+                "items": _TEXT,
+                "maxItems": 2,
+            },
             "span": _SPAN,
             "dangers": {
                 "type": "array",

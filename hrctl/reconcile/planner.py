@@ -101,7 +101,7 @@ class _Planning:
         if candidates:
             self._take_up(candidates)
             self._follow_references()
-            ready = [self._traced(change) for change in self.changes.values()]
+            ready = [self._recorded(self._traced(one)) for one in self.changes.values()]
             diagnostics += self.ciphertexts.faults(ready)
             diagnostics += self._safety(ready)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
@@ -350,6 +350,16 @@ class _Planning:
             foreign = place is not None and place.path != change.span.path
             fields.append(replace(one, origin=place) if foreign else one)
         return replace(change, fields=tuple(fields))
+
+    def _recorded(self, change: Change) -> Change:
+        """Return the change with the instances that only record a resource of its kind."""
+        keepers = [
+            name
+            for name in dict.fromkeys((change.driver, change.previous_driver or change.driver))
+            if name in self.drivers
+            and change.address.kind in self.drivers[name].capabilities.records_only
+        ]
+        return replace(change, record_keepers=tuple(keepers)) if keepers else change
 
     # -- the plan --------------------------------------------------------------------------------
 

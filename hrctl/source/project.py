@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hrctl import writable
 from hrctl.diagnostics import Diagnostic, HrctlError, Span
+from hrctl.model.kinds import OUTSIDE
 from hrctl.model.values import Json, digest_bytes, pointer
 from hrctl.source.cache import Cache, pack
 from hrctl.source.state import claim, locate
@@ -60,6 +61,11 @@ class Project:
             name: {"type": one["type"], **one["config"]} for name, one in spec["drivers"].items()
         }
         return {"metadata": self.document["metadata"], "spec": {**spec, "drivers": drivers}}
+
+    def records_only(self, driver: str, kind: str) -> bool:
+        """Return whether a driver instance keeps the declaration of a kind, and nothing else."""
+        spec = self.drivers.get(driver)
+        return spec is not None and spec.type == "local" and kind in OUTSIDE
 
     def without_ignored(self, files: Mapping[str, str]) -> dict[str, str]:
         """Return the files, paths and blob ids, that no glob of `spec.ignore` matches."""

@@ -58,8 +58,8 @@ def test_case(case: str, world: World, memory_driver: type[MemoryDriver], helper
     for name, able in given.get("drivers", {}).items():
         if "ownership" in able:
             able["ownership"] = Ownership(able["ownership"])
-        if "immutable" in able:
-            able["immutable"] = frozenset(able["immutable"])
+        for field in {"immutable", "records_only"} & able.keys():
+            able[field] = frozenset(able[field])
         world.drivers[name] = memory_driver(able)
     world.declare(read(folder / "desired.yaml"))
     world.put(read(folder / "live.yaml"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hrctl.cli.console import Console
 from hrctl.cli.render.diagnostics import as_json, diagnostic_lines
-from hrctl.cli.render.style import Paint, paint
+from hrctl.cli.render.style import RECORDED_ONLY, Paint, paint
 from hrctl.cli.render.text import count, mark
 from hrctl.cli.render.values import columns, elide, pad
 from hrctl.model.address import Address
@@ -170,7 +170,8 @@ def _finished(event: ChangeFinished, width: int, brush: Paint) -> list[str]:
     start = f"{brush(f'{sign:<3}', style)} {change.address}"
     if result.result == "done":
         spent = f" in {result.seconds:.1f} s" if result.seconds >= 0.05 else ""  # noqa: PLR2004  # rounds to 0.1
-        return [f"{start} {DONE[change.action]}{spent}"]
+        recorded = f" ({RECORDED_ONLY})" if change.recorded_only else ""
+        return [f"{start} {DONE[change.action]}{recorded}{spent}"]
     if result.result == "not-tried":
         why = f", waits for {result.because}" if result.because else ""
         return [f"{start} not tried{why}"]

@@ -18,6 +18,8 @@ _CODES: Final = {
     "cyan": "36",
 }
 
+RECORDED_ONLY: Final = "recorded only"  # beside a resource that no driver acts on
+
 
 def plain(text: str, style: str) -> str:  # noqa: ARG001  # the same signature as `ansi`
     """The text as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from hrctl.cli.render.style import Paint, plain
+from hrctl.cli.render.style import RECORDED_ONLY, Paint, plain
 from hrctl.cli.render.values import (
     UNKNOWN,
     Secrets,
@@ -202,13 +202,16 @@ class _Writer:
         reason = change.reason.value
         if self.destroy and change.reason is Reason.UNDECLARED:
             reason = "destroy"  # it may well be declared: that it goes is what was asked for
+        if change.recorded_only:
+            reason += f" ({RECORDED_ONLY})"
         if change.note:
             yield f"{painted}{reason} ({printable(change.note)})"
             return
         if change.span is None:
             yield f"{painted}{reason}"
             return
-        reason = f"{reason:<{_PLACES - _VALUES}}"
+        gap = "  " if change.recorded_only else ""
+        reason = f"{reason + gap:<{_PLACES - _VALUES}}"
         room = self.width - columns(start) - len(reason)
         if room >= _NARROWEST:
             yield f"{painted}{reason}{self.paint(elide_left(place(change.span), room), 'dim')}"

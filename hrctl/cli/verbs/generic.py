@@ -10,6 +10,7 @@ import typer
 
 from hrctl.cli.app import Function, Group, console_of
 from hrctl.cli.exits import Exit
+from hrctl.cli.render.style import RECORDED_ONLY
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming, transfer, write
 from hrctl.cli.verbs.naming import In, Name
@@ -82,6 +83,8 @@ def listed(
     addresses = naming.of_kind(tree, one.name, registry)
     addresses.sort(key=lambda each: (each.registry.split("/"), each.name))
     rows = [summary(tree, each, one) for each in addresses]
+    for row in rows:
+        row["recordedOnly"] = session.project.records_only(row["driver"], one.name)
     if live:
         from hrctl.cli.verbs.live import statuses
 
@@ -102,13 +105,17 @@ def _list(one: Kind) -> Function:
             console.note(f"No {one.plural} are declared here.")
         else:
             shown = [key for key in _COLUMNS if any(row.get(key) is not None for row in rows)]
-            console.table(
-                [_COLUMNS[key] for key in shown], [[row.get(key) for key in shown] for row in rows]
-            )
+            console.table([_COLUMNS[key] for key in shown], [_cells(row, shown) for row in rows])
         return Exit.DONE
 
     text = f"List the {one.plural} that are declared; with --live, and how they are."
     return write.documented(list_, one, text, "list --live", "list --in prod")
+
+
+def _cells(row: Mapping[str, Json], shown: Sequence[str]) -> list[Json]:
+    """Return what a listing shows of a row; a driver that does no more than record says so."""
+    suffix = f" ({RECORDED_ONLY})" if row["recordedOnly"] else ""
+    return [f"{row[key]}{suffix}" if key == "driver" else row.get(key) for key in shown]
 
 
 def _show(one: Kind) -> Function:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hrctl.model.kinds.base import Spec
     from hrctl.model.kinds.outputs import Link, Output
 
-__all__ = ["GROUPS", "KINDS", "Kind", "desugar", "kind"]
+__all__ = ["GROUPS", "KINDS", "OUTSIDE", "Kind", "desugar", "kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,9 @@ _BY_NAME: Final = {one.name: one for one in _ALL}
 
 KINDS: Final[tuple[str, ...]] = tuple(_BY_NAME)
 GROUPS: Final[Mapping[str, str]] = {one.group: one.name for one in _ALL}
+# Kinds that stand for something outside of hrctl. A Registry, a Config and a FeatureFlag are
+# hrctl's own: it hands their values on and evaluates them itself.
+OUTSIDE: Final = frozenset({"Service", "Engine", "Component", "Node", "Route", "Plugin"})
 
 
 def kind(name: str) -> Kind:

@@ -23,10 +23,10 @@ DATABASE = """\
 def test_a_list_has_what_says_something(shell: Shell) -> None:
     assert shell.hrctl("service", "list").splitlines() == [
         "NAME                  TYPE    WANTED   DRIVER",
-        "acme/shop/dev:api     API     RUNNING  local",
-        "acme/shop/dev:mailer  WORKER  RUNNING  local",
-        "acme/shop/dev:worker  WORKER  RUNNING  local",
-        "acme/shop/prod:api    API     RUNNING  local",
+        "acme/shop/dev:api     API     RUNNING  local (recorded only)",
+        "acme/shop/dev:mailer  WORKER  RUNNING  local (recorded only)",
+        "acme/shop/dev:worker  WORKER  RUNNING  local (recorded only)",
+        "acme/shop/prod:api    API     RUNNING  local (recorded only)",
     ]
     assert shell.hrctl("flag", "list") == ""
     assert shell.err == "No flags are declared here.\n"

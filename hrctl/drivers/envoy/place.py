@@ -7,7 +7,7 @@ embedded: .hrctl/run/<instance>/      0700, and what `supervisor.folders` lists
                                       settings that it was made with
     made                              of which bodies the files are, see `Place.token`
     logs/envoy.log, logs/traces.log
-    traces.port                       where applications send spans of their own, see `receiver`
+    traces.port, traces.token         where applications send spans of their own, see `receiver`
 external: <configDir>/                the same but for supervisord's files; Envoy runs elsewhere
 """
 

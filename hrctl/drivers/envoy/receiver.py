@@ -5,15 +5,20 @@
                                     &fresh=S: those that got a span in the last S seconds
 
 The port is for applications that send spans of their own. It is noted in `traces.port` in the
-working folder, and taken again at the next start where it is free. Everything is in memory.
+working folder, and taken again at the next start where it is free. Every user of the machine can
+connect to it, so a request there needs the token that `traces.token`, readable by the owner alone,
+holds: ``authorization: Bearer TOKEN``. Everything is in memory, so requests, spans and their
+attributes are limited in size.
 """
 
 from __future__ import annotations
 
-import gzip
+import hmac
 import http.client
 import json
+import os
 import queue
+import secrets
 import socket
 import socketserver
 import sys
@@ -29,7 +34,10 @@ from urllib.parse import parse_qs, urlsplit
 
 KEPT: Final = 10_000  # spans
 PORT_FILE: Final = "traces.port"
-_LARGEST: Final = 16 * 2**20  # bytes of a request
+TOKEN_FILE: Final = "traces.token"  # noqa: S105 - a name
+_LARGEST: Final = 4 * 2**20  # bytes of a request, compressed or not
+_LONGEST: Final = 1024  # characters of a name or of an attribute
+_ATTRIBUTES: Final = 128  # of a span
 _WAITING: Final = 256  # requests to be handed on
 _PROTOBUF: Final = "application/x-protobuf"
 
@@ -58,6 +66,11 @@ def decoded(data: bytes) -> list[Span]:
         request.ParseFromString(data)
     except DecodeError as error:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, f"not OTLP: {error}") from error
+    count = sum(len(scope.spans) for part in request.resource_spans for scope in part.scope_spans)
+    if count > KEPT:
+        raise BadRequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {KEPT:,} spans in a request"
+        )
     return [
         _span(span, _attributes(part.resource.attributes).get("service.name"))
         for part in request.resource_spans
@@ -71,7 +84,7 @@ def _span(span: Any, service: Any) -> Span:
         "trace_id": span.trace_id.hex(),
         "span_id": span.span_id.hex(),
         "parent_id": span.parent_span_id.hex() or None,
-        "name": span.name,
+        "name": span.name[:_LONGEST],
         "service": service,
         "start_ns": span.start_time_unix_nano,
         "duration_ms": max(0, span.end_time_unix_nano - span.start_time_unix_nano) / 1e6,
@@ -81,12 +94,14 @@ def _span(span: Any, service: Any) -> Span:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    found = {}
-    for pair in pairs:
+    attributes = {}
+    for pair in pairs[:_ATTRIBUTES]:
         which = pair.value.WhichOneof("value")
-        if which in {"string_value", "int_value", "double_value", "bool_value"}:
-            found[pair.key] = getattr(pair.value, which)
-    return found
+        if which == "string_value":
+            attributes[pair.key[:_LONGEST]] = pair.value.string_value[:_LONGEST]
+        elif which in {"int_value", "double_value", "bool_value"}:
+            attributes[pair.key[:_LONGEST]] = getattr(pair.value, which)
+    return attributes
 
 
 class Spans:
@@ -179,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 600
     spans: ClassVar[Spans]
     forwarder: ClassVar[Forwarder | None] = None
+    token: ClassVar[str | None] = None  # that a request must bear
     readable = False
 
     def do_POST(self) -> None:
@@ -206,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.path != "/v1/traces":
             raise BadRequestError(HTTPStatus.NOT_FOUND, "there is /v1/traces")
+        if not self._authorized():
+            why = f"send `authorization: Bearer` with the token in {TOKEN_FILE}"
+            raise BadRequestError(HTTPStatus.UNAUTHORIZED, why)
         if self.headers.get("content-type", "").partition(";")[0] != _PROTOBUF:
             raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_PROTOBUF}")
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
@@ -215,12 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
             if not size.isdigit():
                 raise BadRequestError(HTTPStatus.LENGTH_REQUIRED, "no content-length")
             data = self.rfile.read(_allowed(int(size)))
-        if self.headers.get("content-encoding") == "gzip":
-            try:
-                return gzip.decompress(data)
-            except (OSError, EOFError, zlib.error) as error:
-                raise BadRequestError(HTTPStatus.BAD_REQUEST, "not gzip") from error
-        return data
+        return _decompressed(data) if self.headers.get("content-encoding") == "gzip" else data
+
+    def _authorized(self) -> bool:
+        if self.token is None:
+            return True
+        kind, _, token = self.headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and hmac.compare_digest(
+            token.strip().encode("latin-1"), self.token.encode("ascii")
+        )
 
     def _chunks(self) -> bytes:
         found = bytearray()
@@ -250,10 +272,30 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: paths and addresses are no business of a log."""
 
 
+def _decompressed(data: bytes) -> bytes:
+    """Decompress the members of a gzip file, and stop at the limit of a request."""
+    whole = bytearray()
+    while data:
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            whole += member.decompress(data, _LARGEST + 1 - len(whole))
+        except zlib.error as error:
+            raise BadRequestError(HTTPStatus.BAD_REQUEST, "not gzip") from error
+        _allowed(len(whole))
+        if not member.eof:
+            raise BadRequestError(HTTPStatus.BAD_REQUEST, "not gzip: it is cut off")
+        data = member.unused_data
+    return bytes(whole)
+
+
 def _allowed(size: int) -> int:
     if size > _LARGEST:
         raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large")
     return size
+
+
+class _OnLoopback(_Handler):
+    """What any user of the machine can connect to."""
 
 
 class _Readable(_Handler):
@@ -286,16 +328,35 @@ def _on_loopback() -> _TcpServer:
     note = Path(PORT_FILE)
     try:
         port = int(note.read_text("ascii"))
-        return _TcpServer(("127.0.0.1", port), _Handler)
+        return _TcpServer(("127.0.0.1", port), _OnLoopback)
     except (OSError, ValueError, OverflowError):
-        server = _TcpServer(("127.0.0.1", 0), _Handler)
+        server = _TcpServer(("127.0.0.1", 0), _OnLoopback)
         note.write_text(f"{server.server_address[1]}\n", "ascii")
         return server
+
+
+def _token() -> str:
+    """Return the token of last time; a new one where there is none that only the owner can read."""
+    note = Path(TOKEN_FILE)
+    try:
+        kept = note.lstat()
+        if kept.st_mode & 0o177 == 0 and kept.st_uid == os.getuid():
+            token = note.read_text("ascii").strip()
+            if token:
+                return token
+    except FileNotFoundError:
+        pass
+    note.unlink(missing_ok=True)
+    token = secrets.token_urlsafe(32)
+    note.touch(0o600, exist_ok=False)
+    note.write_text(f"{token}\n", "ascii")
+    return token
 
 
 def main(arguments: list[str]) -> None:
     """Serve for ever."""
     _Handler.spans = Spans()
+    _OnLoopback.token = _token()
     if len(arguments) > 1:
         _Handler.forwarder = Forwarder(arguments[1])
         _Handler.forwarder.start()

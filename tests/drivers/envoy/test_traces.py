@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from hrctl.cli.verbs.mesh_traces import lines, tree
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.place import Place
-from hrctl.drivers.envoy.receiver import BadRequestError, Spans, decoded
+from hrctl.drivers.envoy.receiver import KEPT, BadRequestError, Spans, decoded
 from hrctl.drivers.envoy.traces import provide
+from hrctl.drivers.supervisor.client import Client
 from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import eventually, route_body
 
@@ -62,14 +67,16 @@ def post(port: int, body: Any, **headers: str) -> int:
 class App(BaseHTTPRequestHandler):
     """A backend that goes on with the trace of its request."""
 
-    port_file: Any = None
+    home: Any = None
 
     def do_GET(self) -> None:
         given = self.headers.get("traceparent", "")
         if given.endswith("01"):
             _, trace, parent, _ = given.split("-")
             body = exported(trace, parent, "SELECT cart")
-            assert post(int(self.port_file.read_text()), iter([body])) == 200
+            token = (self.home / "traces.token").read_text().strip()
+            port = int((self.home / "traces.port").read_text())
+            assert post(port, iter([body]), authorization=f"Bearer {token}") == 200
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -114,7 +121,7 @@ def read(mesh: Mesh, address: Address = WEB, tail: int = 100) -> list[dict[str, 
 
 
 def test_spans_of_envoy_and_of_the_application_are_one_tree(mesh: Mesh, serve: Any) -> None:
-    App.port_file = mesh.driver.place.home / "traces.port"
+    App.home = mesh.driver.place.home
     place = {"address": serve(App)}
     mesh.route(destinations=[place], tracing={"sampling": 100})
     for _ in range(3):
@@ -180,15 +187,90 @@ def test_spans_are_handed_on_and_what_is_no_span_is_refused(mesh: Mesh, serve: A
     before = note.read_text()
     provide(place, mesh.driver.bodies())
     assert note.read_text() == before
-    port = int(before)
+    send = partial(post, int(before), authorization=f"Bearer {token_of(place)}")
     body = exported("ab" * 16, "cd" * 8, "x")
-    assert post(port, body) == 200
+    assert send(body) == 200
     eventually(lambda: body in Sink.got, "it is handed on")
-    assert post(port, b"\xff\xff nonsense") == 400
-    assert post(port, b"not gzip", content_encoding="gzip") == 400
-    assert post(port, b"{}", content_type="application/json") == 415
-    assert post(port, b"", content_length=str(2**40)) == 413
-    assert post(port, b"zz\r\n", transfer_encoding="chunked") == 400
+    packed = gzip.compress(exported("ef" * 16, "cd" * 8, "x"))
+    assert send(packed, content_encoding="gzip") == 200
+    assert send(packed + packed, content_encoding="gzip") == 200
+    assert send(b"\xff\xff nonsense") == 400
+    assert send(b"not gzip", content_encoding="gzip") == 400
+    assert send(packed[:-3], content_encoding="gzip") == 400
+    assert send(b"{}", content_type="application/json") == 415
+    assert send(b"", content_length=str(2**40)) == 413
+    assert send(b"zz\r\n", transfer_encoding="chunked") == 400
+
+
+def token_of(place: Place) -> str:
+    return (place.home / "traces.token").read_text().strip()
+
+
+def receiver_of(place: Place) -> int:
+    """The process that receives spans."""
+    assert place.folders is not None
+    told = Client(place.folders.socket()).call("getProcessInfo", "traces:traces")
+    assert isinstance(told, dict)
+    return int(told["pid"])
+
+
+def test_who_cannot_read_the_token_sends_nothing(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")], tracing={})
+    place = mesh.driver.place
+    port, token = int((place.home / "traces.port").read_text()), token_of(place)
+    body = exported("ab" * 16, "cd" * 8, str(WEB))
+    assert post(port, body) == 401
+    assert post(port, body, authorization="Bearer ") == 401
+    assert post(port, body, authorization=f"Basic {token}") == 401
+    assert post(port, body, authorization=f"Bearer {token}x") == 401
+    assert post(port, b"", content_length=str(2**40)) == 401, "before anything is read"
+    assert read(mesh) == []
+    assert (place.home / "traces.token").stat().st_mode & 0o777 == 0o600
+    assert post(port, body, authorization=f"Bearer {token}") == 200
+    assert len(read(mesh)) == 1
+
+
+def test_a_small_request_does_not_become_a_large_one(mesh: Mesh) -> None:
+    mesh.route(destinations=[mesh.to("v1")], tracing={})
+    place = mesh.driver.place
+    send = partial(
+        post,
+        int((place.home / "traces.port").read_text()),
+        authorization=f"Bearer {token_of(place)}",
+        content_encoding="gzip",
+    )
+    status = Path(f"/proc/{receiver_of(place)}/status")
+
+    def largest() -> int:
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0])
+
+    assert send(gzip.compress(exported("ab" * 16, "cd" * 8, "x"))) == 200
+    before = largest()
+    bomb = gzip.compress(bytes(2**20)) * 3000  # 3 MB that stand for 3 GB
+    assert len(bomb) < 4 * 2**20
+    assert send(bomb) == 413
+    assert send(gzip.compress(bytes(64 * 2**20))) == 413
+    assert largest() - before < 64 * 1024
+
+
+def test_a_request_has_no_more_spans_than_are_kept() -> None:
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    for _ in range(KEPT + 1):
+        scope.spans.add()
+    with pytest.raises(BadRequestError, match="more than 10,000 spans"):
+        decoded(request.SerializeToString())
+
+
+def test_a_span_is_cut_to_a_size() -> None:
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add(name="n" * 10_000)
+    for number in range(1000):
+        span.attributes.add(key=f"{number}").value.string_value = "v" * 10_000
+    (kept,) = decoded(request.SerializeToString())
+    assert len(kept["name"]) == 1024
+    assert len(kept["attributes"]) == 128
+    assert {len(value) for value in kept["attributes"].values()} == {1024}
 
 
 def test_the_oldest_spans_go() -> None:

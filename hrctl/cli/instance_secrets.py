@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.memory import keep_out_of_dumps
 from hrctl.model.address import Address
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json, is_reference
@@ -33,6 +34,7 @@ def value_of(
         source = _entry(tree(), str(source["config"]), str(source["key"]))
     if "age" in source:
         return decrypt(source)
+    keep_out_of_dumps()
     name = str(source["env"])
     value = os.environ.get(name)
     if not value:

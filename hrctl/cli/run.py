@@ -37,7 +37,10 @@ def run(args: list[str], complete: str) -> int:
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 100)
     console = Console()
-    os.environ.pop(IDENTITY, None)  # no program that is started from here on inherits it
+    if os.environ.pop(IDENTITY, None):  # no program that is started from here on inherits it
+        from hrctl.memory import keep_out_of_dumps
+
+        keep_out_of_dumps()
     with streams():
         code = _guarded(args, console, complete)
         return _after_output(console, code)

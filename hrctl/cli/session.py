@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hrctl.cli.console import Console
+from hrctl.cli.secrets.leftovers import sweep
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity, Span
 from hrctl.source import project
 
@@ -56,6 +57,16 @@ class Session:
         self._schedules: dict[str | None, Schedules] = {}
 
     def __enter__(self) -> Self:
+        """Open it. What a killed `secrets edit` left is removed by whoever comes next."""
+        if number := sweep():
+            self._warn(
+                Diagnostic(
+                    "HR186",
+                    f"removed the plaintext that {number} killed `hrctl secrets edit` left",
+                    severity=Severity.WARNING,
+                    hint="what was edited then is lost; edit the secret again",
+                )
+            )
         return self
 
     def __exit__(self, *exc: object) -> None:

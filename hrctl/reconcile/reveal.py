@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.ledger.api import Entry
+from hrctl.memory import keep_out_of_dumps
 from hrctl.model import revealed
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
@@ -165,6 +166,7 @@ class RunSecrets:
         return static.get(name)
 
     def _secret(self, source: Mapping[str, Json]) -> str:
+        keep_out_of_dumps()
         if "env" in source:
             name = source["env"]
             if name not in self._environ:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
+from hrctl.memory import keep_out_of_dumps
 from hrctl.model.revealed import remember
 from hrctl.secrets.agefile import AgeFileError, parse
 from hrctl.secrets.agelib import AgeLibraryError, age_library, decrypt_with
@@ -58,6 +59,7 @@ class Identities:
         Raises:
             HrctlError: HR176, where one that is named cannot be used.
         """
+        keep_out_of_dumps()
         found: list[Any] = []
         for path in self.files:
             found += self._named(path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.memory import keep_out_of_dumps
 from hrctl.model.places import SecretPlace
 from hrctl.model.recipients import fingerprint
 from hrctl.model.revealed import remember
@@ -73,6 +74,7 @@ def seal(value: str, binding: Binding, recipients: Sequence[str]) -> dict[str, J
     """
     from hrctl.secrets.keys import recipient
 
+    keep_out_of_dumps()
     remember(value)
     marks = [fingerprint(key) for key in recipients]
     return _sealed(value, binding, marks, [recipient(key) for key in recipients])

@@ -16,6 +16,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs.edits import Commit, Message
 from hrctl.diagnostics import HrctlError
+from hrctl.memory import keep_out_of_dumps
 
 Address = Annotated[
     str,
@@ -140,6 +141,7 @@ def read_value(what: str, file: Path | None) -> str:
     Raises:
         HrctlError: HR179, where it is no text or two entries differ; HR067 for the file.
     """
+    keep_out_of_dumps()
     if file is None and sys.stdin.isatty():
         return _typed(what)
     try:

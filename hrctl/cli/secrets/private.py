@@ -9,46 +9,76 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
+
+from hrctl.cli.secrets import leftovers
+from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.memory import keep_out_of_dumps
 
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder of mode 0700 that is removed whatever happens, a signal to end included."""
-    folder = Path(tempfile.mkdtemp(prefix="hrctl-", dir=_in_memory()))
-    before = {number: signal.signal(number, _leave) for number in _ENDS}
-    try:
+    """Yield a folder of mode 0700 that is removed in the end, a signal to end included.
+
+    After SIGKILL the next command removes it, see `leftovers`.
+
+    Raises:
+        HrctlError: HR183, where there is no place that only this user can enter.
+    """
+    parent = _parent()
+    keep_out_of_dumps()
+    with ExitStack() as stack:
+        with leftovers.locked(parent, wait=True):  # or the folder would be swept before its lock
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            stack.enter_context(leftovers.locked(str(folder), wait=True))
+        stack.callback(shutil.rmtree, folder)
+        for number in _ENDS:
+            stack.callback(signal.signal, number, signal.signal(number, _leave))
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+def _parent() -> str:
+    """The folder of this user, in memory where there is such a place, else where files go."""
+    places = leftovers.bases()
+    first = {os.path.realpath(os.environ.get("XDG_RUNTIME_DIR") or "/"), *_tmpfs()}
+    places.sort(key=lambda place: os.path.realpath(place) not in first)
+    reasons = []
+    for place in places:
+        folder = leftovers.folder_of_user(place)
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(folder, 0o700)  # noqa: PTH102 - one call, or another's folder is taken
+            if leftovers.is_private(os.lstat(folder)):
+                return folder
+            reasons.append(f"{folder} is somebody else's, or others can enter it")
+        except OSError as error:
+            reasons.append(f"{folder}: {(error.strerror or '').lower()}")
+    raise HrctlError(
+        Diagnostic(
+            "HR183",
+            "there is no folder for plaintext that only you can enter",
+            hint="set XDG_RUNTIME_DIR to a folder that is yours alone",
+            note="; ".join(reasons),
+        )
+    )
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _in_memory() -> str | None:
-    """A folder on tmpfs that we may write to; None for the usual one."""
-    for name in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - a folder of our own is made in it
-        if name and _is_tmpfs(name) and os.access(name, os.W_OK | os.X_OK):
-            return name
-    return None
-
-
-def _is_tmpfs(name: str) -> bool:
-    try:
-        mounts = Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return False
-    kinds = {line.split()[1]: line.split()[2] for line in mounts}
-    return kinds.get(os.path.realpath(name)) in {"tmpfs", "ramfs"}
+def _tmpfs() -> set[str]:
+    """The places where a file system in memory is mounted; empty where that cannot be told."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return set()
+    rows = [line.split() for line in mounts.read_text("utf-8", "replace").splitlines()]
+    return {row[1] for row in rows if row[2] in {"tmpfs", "ramfs"}}
 
 
 def write(path: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.interpreter import module
 from hrctl.drivers.supervisor import procs
 from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.memory import usual_core_limit
 
 if TYPE_CHECKING:
     from hrctl.drivers.supervisor.client import Client
@@ -73,7 +74,7 @@ def _start(folders: Folders, instance: str, place: Path) -> bool:
     conf = folders.run / "supervisord.conf"
     write_private(conf, _configuration(folders, instance, place).encode("utf-8", "surrogateescape"))
     output = folders.run / "daemon.err"
-    with output.open("wb") as errors:
+    with output.open("wb") as errors, usual_core_limit():
         try:
             done = subprocess.run(  # noqa: S603  # no shell, arguments are ours
                 module("supervisor.supervisord", "-c", str(conf)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -165,14 +166,14 @@ def test_without_a_key_no_editor_is_started(desk: Desk) -> None:
     assert not (desk.folder / "log").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_end_leaves_nothing(desk: Desk, number: int) -> None:
+def begun(desk: Desk) -> tuple[subprocess.Popen[bytes], Path]:
+    """An edit whose editor is open, and the file in it."""
     desk.turns("import time; time.sleep(60)")
     process = subprocess.Popen(
         [sys.executable, "-m", "hrctl", "secrets", "edit", "Config/app"],
         cwd=desk.vault.root,
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     deadline = time.monotonic() + 30
@@ -180,12 +181,143 @@ def test_a_signal_to_end_leaves_nothing(desk: Desk, number: int) -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    file = Path(desk.log[0][0])
-    assert file.exists()
+    return process, Path(desk.log[0][0])
+
+
+def ended(process: subprocess.Popen[bytes], number: int) -> None:
+    """End the edit, and then its editor."""
     process.send_signal(number)
     assert process.wait(30) != 0
-    assert not file.parent.exists()
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # the editor
-    assert process.stderr is not None
-    process.stderr.close()
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_leaves_nothing(desk: Desk, number: int) -> None:
+    process, file = begun(desk)
+    assert file.exists()
+    ended(process, number)
+    assert not file.parent.exists()
+
+
+def test_what_a_killed_edit_left_is_removed_by_the_next_command(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    desk.vault.patch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    process, file = begun(desk)
+    assert tmp_path / "run" in file.parents
+    desk.vault.hrctl("validate")
+    assert "swordfish" in file.read_text(), "an edit that goes on is left alone"
+    ended(process, signal.SIGKILL)
+    assert "swordfish" in file.read_text()
+    desk.vault.hrctl("secrets", "list")
+    assert "HR186 warning: removed the plaintext that 1 killed" in desk.vault.err
+    assert not list((tmp_path / "run").rglob("secrets.yaml"))
+    desk.vault.hrctl("validate")
+    assert "HR186" not in desk.vault.err
+
+
+@pytest.mark.parametrize("kind", ["link", "open to others"])
+def test_a_folder_that_is_not_private_is_neither_used_nor_swept(
+    desk: Desk, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "bait" / "x").mkdir(parents=True)
+    desk.vault.patch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    folder = tmp_path / "run" / f"hrctl-{os.getuid()}"
+    if kind == "link":
+        folder.symlink_to(tmp_path / "bait")
+    else:
+        (tmp_path / "bait").chmod(0o755)
+        (tmp_path / "bait").rename(folder)
+    desk.turns("")
+    desk.vault.hrctl("secrets", "edit", "Config/app")
+    assert tmp_path / "run" not in Path(desk.log[0][0]).parents
+    assert (folder / "x").is_dir()
+
+
+def test_without_a_private_place_nothing_is_decrypted(desk: Desk, tmp_path: Path) -> None:
+    from hrctl.cli.secrets import leftovers
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / f"hrctl-{os.getuid()}").write_text("")
+    desk.vault.patch.setattr(leftovers, "bases", lambda: [str(tmp_path / "run")])
+    desk.turns("")
+    assert desk.vault.fails("secrets", "edit", "Config/app") == 1
+    assert "HR183" in desk.vault.err
+    assert not (desk.folder / "log").exists()
+
+
+UNLIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+"""
+CRASH = f"""{UNLIMITED}
+from hrctl.cli.main import main
+assert main(sys.argv[1:]) == 0
+sys.stdout.flush()
+os.abort()
+"""
+
+
+def dumps_core(folder: Path, code: str, *arguments: str) -> bool:
+    """Whether a program that aborts in the end leaves a core file."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status = os.waitpid(process.pid, 0)
+    process.returncode = -signal.SIGABRT
+    for file in folder.glob("core*"):
+        file.unlink()
+    assert os.WTERMSIG(status) == signal.SIGABRT
+    return os.WCOREDUMP(status)
+
+
+@pytest.mark.parametrize(
+    ("command", "holds_plaintext"),
+    [
+        (["validate"], False),
+        (["secrets", "list"], False),
+        (["secrets", "check"], True),
+        (["secrets", "get", APP, "TOKEN"], True),
+        (["secrets", "set", APP, "NEW", "--file", "VALUE"], True),
+    ],
+)
+def test_a_crash_writes_no_plaintext(
+    desk: Desk, tmp_path: Path, command: list[str], *, holds_plaintext: bool
+) -> None:
+    value = tmp_path / "value"
+    value.write_text("swordfish")
+    words = [word.replace("VALUE", str(value)) for word in command]
+    desk.vault.patch.setenv("HRCTL_AGE_IDENTITY_FILE", desk.vault.key("ann"))
+    desk.vault.patch.delenv("HRCTL_AGE_IDENTITY")
+    system_writes_them = dumps_core(desk.folder, f"{UNLIMITED}os.abort()")
+    expected = system_writes_them and not holds_plaintext
+    assert dumps_core(desk.vault.root, CRASH, *words) == expected
+
+
+def test_the_key_in_the_environment_is_kept_out_of_dumps_from_the_start(desk: Desk) -> None:
+    assert not dumps_core(desk.vault.root, CRASH, "validate")
+
+
+def test_an_editor_may_not_write_a_core_file_and_what_hrctl_starts_to_stay_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from hrctl import memory
+
+    monkeypatch.setattr(memory, "_usual", None)
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    given = resource.getrlimit(resource.RLIMIT_CORE)
+    ask = [sys.executable, "-c", "import resource; print(*resource.getrlimit(4))"]
+    try:
+        memory.keep_out_of_dumps()
+        memory.keep_out_of_dumps()
+        assert subprocess.check_output(ask, text=True).split() == ["0", str(given[1])]
+        with memory.usual_core_limit():
+            assert subprocess.check_output(ask, text=True).split() == list(map(str, given))
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0, given[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)

@@ -79,7 +79,8 @@ def plan_base(session: Session, revision: str, options: PlanOptions, *, live: bo
         told.append(_declared_only(revision))
         options = replace(options, offline=True)
         ledger = cast("Ledger", Declared(base))  # planning reads only what it has
-        whole = planner.plan(tree, ledger, {}, options, plan_source(session))
+        source = plan_source(session, revision=found.merged)
+        whole = planner.plan(tree, ledger, {}, options, source)
     place = Base(revision, found.base, found.fork, found.merged is not None, declared)
     whole = replace(whole, settings=changed_settings(session, session.project, found.merged))
     return _Own(session, tree, base, options, applied).plan(whole, place, told)

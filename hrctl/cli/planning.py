@@ -12,7 +12,7 @@ from hrctl.cli.session import Session
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 from hrctl.drivers.api import Driver
 from hrctl.model.address import Address
-from hrctl.model.plan import Plan
+from hrctl.model.plan import Change, Plan
 from hrctl.reconcile.options import PlanOptions, PlanSource
 
 
@@ -87,7 +87,29 @@ def plan_source(
         driver_versions=session.versions(),
         decrypt=session.decrypt,
         absent=absent or {},
+        settings=session.driver_settings(revision),
+        contents=_contents(session, revision),
     )
+
+
+def _contents(
+    session: Session, revision: str | None
+) -> Callable[[Iterable[Change]], Mapping[Address, str]]:
+    def ask(changes: Iterable[Change]) -> Mapping[Address, str]:
+        from hrctl.model.local_files import named_paths
+
+        wanted = {
+            change.address: named_paths(change.after)
+            for change in changes
+            if change.address.kind == "Service" and change.after is not None
+        }
+        if not wanted:
+            return {}
+        from hrctl.source.contents import digests
+
+        return digests(session.project.root, revision, wanted)
+
+    return ask
 
 
 def _no_note(_address: Address) -> str | None:

@@ -278,6 +278,15 @@ class Session:
             self._schedules[revision] = found
         return self._schedules[revision]
 
+    def driver_settings(self, revision: str | None = None) -> dict[str, str]:
+        """Return instance -> digest of its block, which an approval is bound to."""
+        from hrctl.model.values import digest
+
+        return {
+            name: digest({"type": spec.type, "config": dict(spec.config)})
+            for name, spec in self.declared(revision).drivers.items()
+        }
+
     def versions(self) -> dict[str, str]:
         """Instance -> type and version, of all that the project configures, for plan files."""
         from hrctl import __version__

@@ -46,11 +46,12 @@ def change_digest(change: Change) -> str:
 
 
 def states(change: Change) -> dict[str, Json]:
-    """What the digest is made of: the address, what is done, from-state and to-state.
+    """What the digest is made of: the address, what is done and by what, from-state and to-state.
 
     Both states of an update are the fields that differ, as they are live and as they are wanted;
     the others are as declared on both sides. What is created has its whole body, what is deleted
-    that part of its live body which was applied.
+    that part of its live body which was applied. Lifecycle and edges decide what later plans may
+    do, the settings of driver instances where and how this one acts, and local files what runs.
     """
     action = change.action
     old: Json = None
@@ -68,9 +69,18 @@ def states(change: Change) -> dict[str, Json]:
         "address": change.address,
         "previous_address": change.previous_address,
         "action": action.value,
-        "create_first": action is Action.REPLACE and change.lifecycle.create_first,
         "driver": change.driver,
         "previous_driver": change.previous_driver,
+        "lifecycle": {
+            "protect": change.lifecycle.protect,
+            "ignore": list(change.lifecycle.ignore),
+            "create_first": change.lifecycle.create_first,
+            "deletion": change.lifecycle.deletion,
+        },
+        "protected": change.protected,
+        "depends_on": sorted(change.depends_on),
+        "settings": change.settings,
+        "files": change.files,
         "from": old,
         "to": new,
     }

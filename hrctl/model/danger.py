@@ -65,6 +65,18 @@ def is_stateful(change: Change) -> bool:
 
 def dangers(change: Change) -> tuple[Warned, ...]:
     """Everything that is dangerous about it, the worst first."""
+    if unprotects(change):
+        return (Warned(Danger.PROTECTED, "lifecycle.protect is taken away"), *_acting(change))
+    return _acting(change)
+
+
+def unprotects(change: Change) -> bool:
+    """Return whether what the ledger has as protected stays, and is protected no longer."""
+    return change.protected and not change.lifecycle.protect and change.after is not None
+
+
+def _acting(change: Change) -> tuple[Warned, ...]:
+    """What is dangerous about that which is done to the live thing."""
     if change.action in {Action.NOOP, Action.ADOPT, Action.FORGET}:
         return ()
     found = [Warned(Danger.DATA_LOSS, text) for text in _lost(change)]

@@ -102,6 +102,9 @@ class Change:
     instance that it leaves, where a REPLACE goes from one to another; `expect_version` is then the
     version there. `protected` tells that the ledger records it so, whatever `lifecycle` declares.
     `record_keepers` are those of `driver` and `previous_driver` that only record such a resource.
+
+    `settings` is a digest of the blocks of the driver instances that carry it out, `files` one of
+    the files in the tree that it would run; both are there to be approved.
     """
 
     address: Address
@@ -126,6 +129,8 @@ class Change:
     previous_driver: str | None = None
     protected: bool = False
     record_keepers: tuple[str, ...] = ()
+    settings: str = ""
+    files: str = ""
 
     @property
     def recorded_only(self) -> bool:

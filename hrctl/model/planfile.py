@@ -189,6 +189,8 @@ def change_object(change: Change) -> Object:
         },
         "protected": change.protected,
         "record_keepers": list(change.record_keepers),
+        "settings": change.settings,
+        "files": change.files,
         "span": _span_object(change.span),
         "dangers": [
             {"danger": one.danger.value, "text": one.text} for one in danger.dangers(change)
@@ -335,6 +337,8 @@ def _change(item: Object) -> Change:
         previous_driver=item["previous_driver"],
         protected=item["protected"],
         record_keepers=tuple(item["record_keepers"]),
+        settings=item["settings"],
+        files=item["files"],
     )
 
 

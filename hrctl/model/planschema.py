@@ -142,6 +142,8 @@ def _change() -> Schema:
                 "items": _TEXT,
                 "maxItems": 2,
             },
+            "settings": {**_TEXT, "description": "digest of the blocks of its driver instances"},
+            "files": {**_TEXT, "description": "digest of the files in the tree that it runs"},
             "span": _SPAN,
             "dangers": {
                 "type": "array",

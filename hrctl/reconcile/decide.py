@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from hrctl.diagnostics import Diagnostic, FieldError, HrctlError, Severity
 from hrctl.drivers.api import Driver, Live, Ownership
 from hrctl.ledger.api import Entry
 from hrctl.model.address import Address
+from hrctl.model.danger import unprotects
 from hrctl.model.managed import managed
 from hrctl.model.plan import Action, Change, FieldChange, Reason
 from hrctl.model.resource import Desired, Resource
@@ -21,6 +23,8 @@ from hrctl.reconcile.ciphertext import Ciphertexts, settled
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.options import PlanOptions, PlanSource, chosen
 from hrctl.reconcile.outputs import closed_fields, immutable_fields
+
+_UNPROTECTED: Final = "lifecycle.protect is taken away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,8 @@ class Decider:
                 )
         if fields:
             reason = self._reason(case, fields)
-            return self._finished(case, replace(change, reason=reason, fields=fields))
+            note = _UNPROTECTED if unprotects(change) else None
+            return self._finished(case, replace(change, reason=reason, fields=fields, note=note))
         if case.renamed:
             return self._finished(case, replace(change, reason=Reason.MOVED))
         if kept:
@@ -214,6 +219,8 @@ class Decider:
         """Live is as desired: at most the ledger has something to learn."""
         if entry.digest == change.digest and entry.version == live.version and not case.pending:
             return None
+        if unprotects(change):
+            return replace(change, action=Action.ADOPT, reason=Reason.EDITED, note=_UNPROTECTED)
         ignore = change.lifecycle.ignore
         had = self.ciphertexts.aligned(entry.body, change.after or {}) or {}
         if diff(change.after or {}, had, had, ignore=ignore):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hrctl.diagnostics import Diagnostic
 from hrctl.model.address import Address, Selector
+from hrctl.model.plan import Change
 from hrctl.model.radius import DEFAULTS, Thresholds
 from hrctl.model.values import Json
 
@@ -87,6 +88,10 @@ def _nothing_known(_: Address) -> str | None:
     return None
 
 
+def _no_contents(_: Iterable[Change]) -> Mapping[Address, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSource:
     """What is planned from.
@@ -102,6 +107,9 @@ class PlanSource:
             nothing where the plan has no need of them.
         decrypt: opens the inside of an ``{age: ...}`` reference; a plan without it, or with
             another's keys, takes each other ciphertext for a change.
+        settings: instance -> digest of its block.
+        contents: digests of the files in the tree that these changes would run; asked once, for
+            all changes of a plan.
     """
 
     project: str
@@ -111,6 +119,8 @@ class PlanSource:
     driver_versions: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
     decrypt: Decrypt | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    contents: Callable[[Iterable[Change]], Mapping[Address, str]] = _no_contents
 
 
 def named(count: int) -> str:

@@ -101,7 +101,8 @@ class _Planning:
         if candidates:
             self._take_up(candidates)
             self._follow_references()
-            ready = [self._recorded(self._traced(one)) for one in self.changes.values()]
+            traced = (self._recorded(self._traced(one)) for one in self.changes.values())
+            ready = self._covered(traced)
             diagnostics += self.ciphertexts.faults(ready)
             diagnostics += self._safety(ready)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
@@ -360,6 +361,18 @@ class _Planning:
             and change.address.kind in self.drivers[name].capabilities.records_only
         ]
         return replace(change, record_keepers=tuple(keepers)) if keepers else change
+
+    def _covered(self, changes: Iterable[Change]) -> list[Change]:
+        """Return the changes with what an approval covers besides them."""
+        changes = list(changes)
+        contents, settings = self.source.contents(changes), self.source.settings
+        covered = []
+        for change in changes:
+            names = [change.driver, *filter(None, [change.previous_driver])]
+            blocks = "\n".join(settings.get(name, "") for name in names).strip()
+            files = contents.get(change.address, "")
+            covered.append(replace(change, settings=blocks, files=files))
+        return covered
 
     # -- the plan --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hrctl.model.address import Address
-from hrctl.model.danger import Danger, dangers, is_destroyed, is_stateful
+from hrctl.model.danger import Danger, dangers, is_destroyed, is_stateful, unprotects
 from hrctl.model.plan import Action, Change
 from hrctl.model.radius import NOWHERE, BlastRadius, Thresholds, graded
 from hrctl.model.resource import Desired
@@ -23,12 +23,12 @@ def blast_radius(
     """How far the changes can reach; nothing is looked at where none touches a live system.
 
     Args:
-        changes: of a plan; those of the ledger alone do not count.
+        changes: of a plan; those of the ledger alone count only where they end a protection.
         desired: knows the levels of registries, and who depends on whom.
         thresholds: where each grade begins.
         settings: how many settings of the project change.
     """
-    touching = [change for change in changes if change.action in _TOUCHING]
+    touching = [one for one in changes if one.action in _TOUCHING or unprotects(one)]
     if not touching and not settings:
         return NOWHERE
     found = [dangers(one) for one in touching]

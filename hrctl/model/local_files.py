@@ -1,0 +1,42 @@
+"""The files of the tree that a Service runs: those which its commands and its folder name."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+from hrctl.model.values import Body, Json, lookup
+
+_COMMANDS: Final = ("/spec/command", "/spec/healthCheck/command")
+
+
+def named_paths(body: Body) -> set[str]:
+    """Return the paths, from the project's folder on, that may be files or folders of the tree.
+
+    Each word of a command counts, and what follows a `=` in it, from the project's folder and from
+    that in which the command runs. Whether something is there is not known here.
+    """
+    written = lookup(body, "/spec/workingDirectory")
+    folder = PurePosixPath(written) if isinstance(written, str) else PurePosixPath()
+    paths = {str(folder)} if isinstance(written, str) else set()
+    for word in _words(body):
+        for text in (word, word.partition("=")[2]):
+            if text and "\0" not in text:
+                paths |= {str(PurePosixPath(text)), str(folder / text)}
+    return {path for path in paths if not path.startswith(("/", "~"))}
+
+
+def _words(body: Body) -> Iterator[str]:
+    commands: list[Json] = [lookup(body, path) for path in _COMMANDS]
+    install = lookup(body, "/spec/install/commands")
+    commands += install if isinstance(install, list) else []
+    for command in commands:
+        if isinstance(command, str):
+            try:
+                yield from shlex.split(command)
+            except ValueError:  # an open quote; the shell will say so
+                yield from command.split()
+        elif isinstance(command, list):
+            yield from (word for word in command if isinstance(word, str))

@@ -25,6 +25,7 @@ from hrctl.diagnostics import HrctlError
 FORMATS = ("text", "json")
 REPORTS = ("github", "sarif", "junit", "markdown")  # further ones, for CI: see `reports`
 
+WAIT = "--wait"
 _WHOLE = 1_000  # characters: more than any first sentence has
 
 Function = Callable[..., int | None]
@@ -220,6 +221,14 @@ class Command(TyperCommand):
         for param in self.params:
             if isinstance(param, TyperOption) and param.name == "output":
                 param.help = _formats_help(self.formats)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments; an option whose value may be left out gets its default."""
+        if WAIT in args:
+            from hrctl.cli.waiting import with_limit
+
+            args = with_limit(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; the format may have been given before its name."""

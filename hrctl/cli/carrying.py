@@ -15,10 +15,12 @@ def run_plan(
     plan: Plan,
     parallelism: int | None = None,
     watch: Callable[[Event], None] = lambda _: None,
+    wait: float = 0.0,
 ) -> Report:
     """Carry a plan out, telling its progress; Ctrl-C stops it in good order.
 
-    `watch` is called with each event, before it is told.
+    `watch` is called with each event, before it is told. `wait` is how many seconds to wait for the
+    lease of another run.
     """
     from hrctl.cli import runs
     from hrctl.cli.interrupt import stoppable
@@ -47,6 +49,7 @@ def run_plan(
                 stop=stop,
                 decrypt=session.decrypt,
                 disconnect=session.disconnect,
+                wait=wait,
             )
         except applier.Abandoned:
             session.abandon()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
 from hrctl.cli.planning import make_plan, require_commit, show_drift_kept, show_plan, tell_findings
 from hrctl.cli.session import Session
-from hrctl.diagnostics import HrctlError
+from hrctl.cli.waiting import Waiting
+from hrctl.diagnostics import HrctlError, SafetyError
 from hrctl.model.plan import Plan
 from hrctl.model.radius import Grade
 from hrctl.reconcile.events import Report
@@ -29,6 +31,7 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
     file: given.PlanFile = None,
     *,
     yes: given.Yes = False,
+    wait: given.Wait = None,
     target: given.Targets = None,
     exclude: given.Excludes = None,
     parallelism: given.Parallelism = None,
@@ -83,8 +86,10 @@ def apply(  # noqa: PLR0913  # each option is a parameter: that is how typer tak
             allow_updates=allow_updates,
         )
         plan = make_plan(session, wanted) if file is None else _saved(session, file, wanted)
+        again = None if file is not None else lambda later: make_plan(later, wanted)
+        waiting = Waiting.of(wait, again)
         return carry_out(
-            session, plan, "Apply these changes?", yes, parallelism, context, conditions
+            session, plan, "Apply these changes?", yes, parallelism, context, conditions, waiting
         )
 
 
@@ -92,6 +97,7 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
     ctx: typer.Context,
     *,
     yes: given.Yes = False,
+    wait: given.Wait = None,
     target: given.Targets = None,
     exclude: given.Excludes = None,
     parallelism: given.Parallelism = None,
@@ -110,18 +116,19 @@ def destroy(  # noqa: PLR0913  # each option is a parameter: that is how typer t
     console = console_of(ctx)
     with Session(console) as session:
         require_commit(session)
-        plan = make_plan(
-            session,
-            PlanOptions(
-                targets=given.selectors(target),
-                excludes=given.selectors(exclude),
-                destroy=True,
-                cascade=True,
-                force=given.forced(force),
-                limits=given.limits(session.project.safety),
-            ),
+        wanted = PlanOptions(
+            targets=given.selectors(target),
+            excludes=given.selectors(exclude),
+            destroy=True,
+            cascade=True,
+            force=given.forced(force),
+            limits=given.limits(session.project.safety),
         )
-        code = carry_out(session, plan, "Destroy all of this?", yes, parallelism, context)
+        plan = make_plan(session, wanted)
+        waiting = Waiting.of(wait, lambda later: make_plan(later, wanted))
+        code = carry_out(
+            session, plan, "Destroy all of this?", yes, parallelism, context, waiting=waiting
+        )
         if code == Exit.DONE:
             _stop_empty(session, plan)
         return code
@@ -189,17 +196,43 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
     parallelism: int | None,
     context: int,
     conditions: Conditions | None = None,
+    waiting: Waiting | None = None,
 ) -> int:
     """Show a plan, ask, and apply it; what was approved is not asked about again.
 
     Returns:
         The exit code.
     """
+    conditions = conditions or Conditions()
+    with ExitStack() as opened:
+        while True:
+            try:
+                return _attempt(
+                    session, plan, question, yes, parallelism, context, conditions, waiting
+                )
+            except SafetyError as error:
+                if waiting is None or waiting.again is None or not waiting.plans_again(error):
+                    raise
+            session.console.note("Another run has changed what this plan was made from. A new one:")
+            opened.close()
+            session = opened.enter_context(session.successor())
+            plan = waiting.again(session)
+
+
+def _attempt(  # noqa: PLR0913, PLR0917  # what is asked, and what was already answered
+    session: Session,
+    plan: Plan,
+    question: str,
+    yes: bool,  # noqa: FBT001  # as given on the command line
+    parallelism: int | None,
+    context: int,
+    conditions: Conditions,
+    waiting: Waiting | None,
+) -> int:
     from hrctl.reconcile import safety
 
     console = session.console
     _show(console, plan, context)
-    conditions = conditions or Conditions()
     safety.refuse(plan, safety.too_far(plan, conditions.limit))
     if (plan.pending or plan.settings) and conditions.approved is not None:
         check(plan, conditions.approved)
@@ -210,14 +243,15 @@ def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already 
         confirm(console, question, yes=yes)
     if not plan.changes and not plan.settings:
         return Exit.DONE
+    wait = waiting.seconds if waiting is not None else 0.0
     if not conditions.rollback_on_failure:
-        report = run_plan(session, plan, parallelism)
+        report = run_plan(session, plan, parallelism, wait=wait)
         _tell(console, plan, report)
         return report.exit_code
     from hrctl.cli.restoring import Restoring
 
     restoring = Restoring(session, plan)
-    report = run_plan(session, plan, parallelism, restoring.watch)
+    report = run_plan(session, plan, parallelism, restoring.watch, wait=wait)
     _tell(console, plan, report)
     return restoring.after(report)
 

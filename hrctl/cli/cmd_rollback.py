@@ -95,6 +95,8 @@ def roll_back(session: Session, to: str, what: str | None, asked: Asked) -> int:
 
     root = session.project.root
     toplevel(root)
+    if asked.branch is None:
+        session.lock_edits()
     head = git.resolve(root, "HEAD")
     goal = goal_of(session, to)
     texts = _texts(session, goal, head, what)
@@ -237,6 +239,7 @@ def bring_in(  # noqa: PLR0913, PLR0917 - what is written, and what is said of i
     _tell(session, commit, draft, asked, plan)
     if not asked.apply:
         return Exit.DONE
+    session.unlock_edits()
     targets = [*changed] if len(changed) <= _TARGETS else []
     with Session(console) as after:
         return edits.apply_targets(after, targets, yes=asked.yes)

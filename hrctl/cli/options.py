@@ -153,6 +153,14 @@ RollbackOnFailure = Annotated[
         "--rollback-on-failure", help="Where it fails, bring back what was applied before."
     ),
 ]
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        "--wait",
+        metavar="[DURATION]",
+        help="Wait for another run's lease, 10m if no DURATION follows, and plan again if needed.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -51,6 +51,7 @@ class Session:
         self._declared: dict[str, Project] = {}
         self._open = ExitStack()
         self._connections = self._open.enter_context(ExitStack())
+        self._edit_lock = self._open.enter_context(ExitStack())
         self._loaded: dict[str | None, Loaded] = {}
         self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
@@ -71,6 +72,26 @@ class Session:
 
     def __exit__(self, *exc: object) -> None:
         self._open.close()
+
+    def lock_edits(self) -> None:
+        """Keep other commands from editing manifests here until `unlock_edits`, or the end.
+
+        It is taken before anything is read, so that nobody writes what an edit was made from.
+
+        Raises:
+            LockedError: HR360, where another command keeps it for too long.
+        """
+        from hrctl.files import lock
+
+        folder = self.project.state_dir
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        self._edit_lock.enter_context(lock.exclusive(folder / "edit.lock"))
+
+    def unlock_edits(self) -> None:
+        """Let other commands edit; no error where the lock is not taken."""
+        self._edit_lock.close()
 
     def disconnect(self) -> None:
         """Close the connections of all drivers; who asks for one again connects anew."""

@@ -19,6 +19,7 @@ from hrctl.reconcile import reveal, safety, staleness
 from hrctl.reconcile.dispatch import Dispatch
 from hrctl.reconcile.events import (
     Event,
+    LeaseAwaited,
     PendingSettled,
     Report,
     RunFinished,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEASE_SECONDS: Final = 30.0
+_LEASE_POLL: Final = 0.25  # seconds between two attempts to take a lease
 
 
 class Abandoned(KeyboardInterrupt):  # a kind of KeyboardInterrupt, named for what it says
@@ -50,6 +52,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     stop: threading.Event | None = None,
     decrypt: Decrypt | None = None,
     disconnect: Callable[[], None] = lambda: None,
+    wait: float = 0.0,
 ) -> Report:
     """Carry out the plan.
 
@@ -83,6 +86,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         decrypt: opens the inside of an ``{age: ...}`` reference.
         disconnect: closes the drivers' connections. It is called only where an exception ends the
             run, after the drivers' threads have ended and before the lease is given back.
+        wait: seconds to wait for a lease that another run holds.
 
     Raises:
         SafetyError: HR120-HR134 for what the plan was refused for, HR122 where the ledger moved.
@@ -101,7 +105,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     if not plan.changes and not plan.settings:
         return Report(run.id, "done", ())
     subtree = common_registry(plan.changes)
-    held = _Held(ledger, ledger.acquire(subtree, run=run.id, seconds=LEASE_SECONDS))
+    held = _Held(ledger, _acquire(ledger, subtree, run.id, wait, stop, on_event))
     with _heartbeat(held):
         settled = settle_pending(ledger, drivers, held.lease)
         if settled:
@@ -129,6 +133,30 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     report = Report(run.id, status, tuple(results), time.monotonic() - started)
     on_event(RunFinished(report))
     return report
+
+
+def _acquire(  # noqa: PLR0913, PLR0917 - the lease, and how it is waited for
+    ledger: Ledger,
+    subtree: str,
+    run: str,
+    wait: float,
+    stop: threading.Event,
+    on_event: Callable[[Event], None],
+) -> Lease:
+    """Take the lease, waiting for another run's; `stop` ends the waiting."""
+    deadline = time.monotonic() + wait
+    waiting = False
+    while True:
+        try:
+            return ledger.acquire(subtree, run=run, seconds=LEASE_SECONDS)
+        except LockedError as error:
+            left = deadline - time.monotonic()
+            if left <= 0 or stop.is_set():
+                raise
+            if not waiting:
+                on_event(LeaseAwaited(subtree, error.diagnostics[0].summary))
+                waiting = True
+        stop.wait(min(left, _LEASE_POLL))
 
 
 def common_registry(changes: Sequence[Change]) -> str:

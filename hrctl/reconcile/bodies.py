@@ -8,7 +8,7 @@ from typing import Final
 from hrctl.model.managed import names
 from hrctl.model.plan import ABSENT, Absent
 from hrctl.model.values import Body, Json, is_reference, is_sensitive_reference, pointer_parts
-from hrctl.reconcile.diff import Ignored, below, escaped
+from hrctl.reconcile.diff import Ignored, below, escaped, same
 
 # Stands where a live system showed a secret in the clear: a plan must never hold it.
 MASKED: Final[Json] = {"valueFrom": {"masked": True}}
@@ -26,6 +26,53 @@ def mask(live: Body, shapes: Iterable[Body | None], sensitive: Iterable[str] = (
         if shape is not None and has_secret(shape, paths):
             result = _mask(result, shape, "", paths)
     return result  # type: ignore[no-any-return]  # a map stays a map
+
+
+def mask_agreed(
+    applied: Body | None, live: Body, desired: Body, sensitive: Iterable[str] = ()
+) -> Body | None:
+    """`applied` with `MASKED` where a literal becomes a secret and is live as it was applied.
+
+    `mask` hides the live side there; without its counterpart the two would look different, and the
+    change like a conflict.
+    """
+    paths = frozenset(sensitive)
+    if applied is None or not has_secret(desired, paths):
+        return applied
+    return _mask_agreed(applied, live, desired, "", paths)  # type: ignore[no-any-return]  # a map stays a map
+
+
+def _mask_agreed(
+    applied: Json, live: Json, desired: Json, path: str, paths: frozenset[str]
+) -> Json:
+    if not has_secret(desired, paths, path) or is_reference(applied):
+        return applied
+    if is_reference(desired):
+        return MASKED if same(applied, live) else applied
+    if isinstance(desired, dict) and isinstance(live, dict) and isinstance(applied, dict):
+        shared = desired.keys() & live.keys()
+        return {
+            key: _mask_agreed(item, live[key], desired[key], f"{path}/{escaped(key)}", paths)
+            if key in shared
+            else item
+            for key, item in applied.items()
+        }
+    if isinstance(desired, list) and isinstance(live, list) and isinstance(applied, list):
+        wanted, present, had = names(desired), names(live), names(applied)
+        if wanted is not None and present is not None and had is not None:
+            order = {name: index for index, name in enumerate(wanted)}
+            return [
+                _mask_agreed(item, present[name], wanted[name], f"{path}/{order[name]}", paths)
+                if name in wanted and name in present
+                else item
+                for name, item in had.items()
+            ]
+        if len(desired) == len(live) == len(applied):
+            return [
+                _mask_agreed(item, live[index], desired[index], f"{path}/{index}", paths)
+                for index, item in enumerate(applied)
+            ]
+    return applied
 
 
 def has_secret(value: Json, paths: frozenset[str] = frozenset(), path: str = "") -> bool:

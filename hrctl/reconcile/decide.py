@@ -18,7 +18,7 @@ from hrctl.model.managed import managed
 from hrctl.model.plan import Action, Change, FieldChange, Reason
 from hrctl.model.resource import Desired, Resource
 from hrctl.model.values import Body
-from hrctl.reconcile.bodies import keep, mask
+from hrctl.reconcile.bodies import keep, mask, mask_agreed
 from hrctl.reconcile.ciphertext import Ciphertexts, settled
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.options import PlanOptions, PlanSource, chosen
@@ -238,6 +238,7 @@ class Decider:
         if case.entry is not None and case.entry.version == live.version:
             before = settled(before, applied)
         before = self.ciphertexts.aligned(before, body) or {}
+        applied = mask_agreed(applied, live.body, body, case.sensitive)
         applied = self.ciphertexts.aligned(applied, body)
         ignore = resource.lifecycle.ignore
         change = replace(

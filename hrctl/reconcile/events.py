@@ -12,6 +12,14 @@ from hrctl.model.plan import Action, Change
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseAwaited:
+    """Another run holds a lease that overlaps `subtree`; `reason` names it."""
+
+    subtree: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """The lease on `subtree` is held, the run is in the ledger; `changes` will be carried out."""
 
@@ -101,7 +109,7 @@ class RunFinished:
     report: Report
 
 
-Event = RunStarted | PendingSettled | ChangeStarted | ChangeFinished | RunFinished
+Event = LeaseAwaited | RunStarted | PendingSettled | ChangeStarted | ChangeFinished | RunFinished
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hrctl.ledger.sqlite import SqliteLedger
+from tests.cli.small_project import CONFIGS, git, hrctl, is_settled, small_project
 
 # The driver tells what it does, and takes its time over each change.
 SLOW = """
@@ -55,59 +56,11 @@ def broken(event):
 
 SqliteLedger.release, progress.event_json = released, broken
 """
-CONFIG = """\
-apiVersion: hrctl.dev/v1
-kind: Config
-metadata: {{name: c{number}}}
-spec: {{scope: GLOBAL, entries: {{SIZE: {{type: INTEGER, value: 0}}}}}}
-"""
-CONFIGS = 4
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A few resources that do not wait for each other."""
-    head = "apiVersion: hrctl.dev/v1\nkind: {}\nmetadata: {{name: acme}}\nspec: {}\n"
-    tmp_path.joinpath("hrctl.yaml").write_text(head.format("Project", "{}"))
-    tmp_path.joinpath("registry.yaml").write_text(head.format("Registry", "{level: ROOT}"))
-    for number in range(CONFIGS):
-        tmp_path.joinpath(f"c{number}.yaml").write_text(CONFIG.format(number=number))
-    tmp_path.joinpath(".gitignore").write_text(".hrctl/\nslow.py\n")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "config", "user.name", "Robin")
-    git(tmp_path, "config", "user.email", "robin@example.org")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "Start")
-    return tmp_path
-
-
-def git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=root, check=True, capture_output=True, text=True
-    ).stdout
-
-
-def hrctl(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hrctl", *arguments],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def is_settled(root: Path) -> bool:
-    """Live is as declared and committed; no lease, intent, running run or draft is left over."""
-    assert hrctl(root, "plan", "--detailed-exitcode").returncode == 0
-    assert git(root, "status", "--porcelain") == ""
-    with SqliteLedger(root / ".hrctl/ledger.db") as ledger:
-        assert ledger.leases() == []
-        assert ledger.intents() == []
-        assert "running" not in {one.status for one in ledger.runs()}
-    drafts = [one.name for one in root.rglob(".*") if one.is_file() and one.name != ".gitignore"]
-    assert drafts == []
-    return True
+    return small_project(tmp_path)
 
 
 def cut_off(root: Path, *arguments: str, lines: int = 1, both: bool = False) -> tuple[int, str]:

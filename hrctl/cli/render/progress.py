@@ -24,6 +24,7 @@ from hrctl.reconcile.events import (
     ChangeFinished,
     ChangeStarted,
     Event,
+    LeaseAwaited,
     PendingSettled,
     Report,
     RunFinished,
@@ -74,7 +75,9 @@ def plain_lines(console: Console) -> Iterator[Listener]:
     brush = paint(color=console.color(sys.stderr))
 
     def listen(event: Event) -> None:
-        if isinstance(event, PendingSettled):
+        if isinstance(event, LeaseAwaited):
+            console.note(_awaited(event))
+        elif isinstance(event, PendingSettled):
             console.note(_settled(event))
         elif isinstance(event, ChangeFinished):
             done = event.result.result == "done"
@@ -128,7 +131,9 @@ class Board:
 
     def take(self, event: Event, brush: Paint) -> Iterator[str]:
         """Take an event in; yields the lines that stay on the screen because of it."""
-        if isinstance(event, RunStarted):
+        if isinstance(event, LeaseAwaited):
+            yield _awaited(event)
+        elif isinstance(event, RunStarted):
             self.total, self.started = event.changes, self.clock()
         elif isinstance(event, PendingSettled):
             yield _settled(event)
@@ -186,6 +191,10 @@ def _settled(event: PendingSettled) -> str:
     return f"settled {count(number, 'change')} that an earlier run left pending"
 
 
+def _awaited(event: LeaseAwaited) -> str:
+    return f"Waiting: {event.reason}."
+
+
 def _duration(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
@@ -225,6 +234,8 @@ def report_lines(report: Report, *, width: int, brush: Paint) -> Iterator[str]:
 
 def event_json(event: Event) -> dict[str, Any]:
     """An event as JSON; docs/plan-format.md describes them."""
+    if isinstance(event, LeaseAwaited):
+        return {"event": "lease-awaited", "subtree": event.subtree, "reason": event.reason}
     if isinstance(event, RunStarted):
         return {
             "event": "run-started",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -66,7 +66,10 @@ def edit(
                 problem, after = _read(file.read_bytes(), before)
             if problem is None:
                 changed = {name: value for name, value in after.items() if value != before[name]}
-                code = _write(session, tree, targets, changed, commit=commit, message=message)
+                with session.successor() as later:
+                    later.lock_edits()
+                    tree, present = _unchanged(later, address, field, targets, changed)
+                    code = _write(later, tree, present, changed, commit=commit, message=message)
                 if code == Exit.DONE or not _go_on():
                     return code
                 continue
@@ -125,6 +128,33 @@ def _read(data: bytes, before: Mapping[str, str]) -> tuple[str | None, dict[str,
             return f"{name} is not text; put quotes around it", {}
         remember(item)
     return None, value
+
+
+def _unchanged(
+    session: Session,
+    address: str,
+    field: str | None,
+    targets: Mapping[str, Target],
+    changed: Collection[str],
+) -> tuple[Tree, dict[str, Target]]:
+    """Read the tree after the editor, which may have been open for long.
+
+    Raises:
+        HrctlError: HR108, where a secret that was edited is another one by now.
+    """
+    from hrctl.cli.secrets.target import lenient_tree
+
+    tree = lenient_tree(session)
+    present = _targets(tree, address, field)
+    for name in changed:
+        if name not in present or present[name].source != targets[name].source:
+            raise HrctlError.of(
+                "HR108",
+                f"{name} of {address} was changed by another program while it was edited",
+                hint="nothing was changed; edit it again",
+            )
+        present[name] = replace(present[name], audience=targets[name].audience)
+    return tree, present
 
 
 def _write(  # noqa: PLR0913 - what, and how it is told

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from hrctl.cli.app import console_of
 from hrctl.cli.session import Session
 from hrctl.cli.verbs.edits import Commit, Message
 from hrctl.diagnostics import HrctlError
@@ -60,7 +59,7 @@ def import_sops(
     from hrctl.cli.verbs.draft import Draft
     from hrctl.cli.verbs.edits import Then, Wish
 
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         tree = lenient_tree(session)
         address = _address(session, tree, file, into)
         found = dict(_entries(_decrypted(session, file), _clear(file)))

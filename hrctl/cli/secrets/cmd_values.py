@@ -118,7 +118,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter
     from hrctl.cli.verbs.edits import Then, Wish
     from hrctl.model.origin import origin
 
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         tree = lenient_tree(session)
         target = replace(find(tree, address, field), audience=audience and origin(audience))
         value = read_value(str(target.place), file)

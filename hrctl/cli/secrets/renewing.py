@@ -57,10 +57,11 @@ def rotate(
     """
     from hrctl.cli.secrets.finding import chosen, hidden_recipients, opened
     from hrctl.cli.secrets.target import lenient_tree
+    from hrctl.cli.verbs.edits import edit_session
     from hrctl.model.recipients import all_keys, fingerprint, keys_for
     from hrctl.secrets import seal
 
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         tree = lenient_tree(session)
         rules = session.project.secrets["recipients"]
         known = all_keys(rules)
@@ -107,10 +108,11 @@ def rebind(
     from hrctl.cli.secrets.finding import chosen, opened
     from hrctl.cli.secrets.target import lenient_tree
     from hrctl.cli.secrets.writing import recipients_of
+    from hrctl.cli.verbs.edits import edit_session
     from hrctl.secrets import Binding, seal
 
     console = console_of(ctx)
-    with Session(console) as session:
+    with edit_session(ctx) as session:
         tree = lenient_tree(session)
         taken = {row.place for row in tree.secrets()}
         project = session.project.name

@@ -9,13 +9,11 @@ from typing import Annotated
 
 import typer
 
-from hrctl.cli.app import console_of
 from hrctl.cli.secrets.cmd_values import Audience
-from hrctl.cli.session import Session
 from hrctl.cli.verbs import config_find as find
 from hrctl.cli.verbs.config_change import SECRET, ConfigChange
 from hrctl.cli.verbs.config_find import Config, Key, Where
-from hrctl.cli.verbs.edits import Apply, Message, Then, Yes, editing
+from hrctl.cli.verbs.edits import Apply, Message, Then, Yes, edit_session, editing
 from hrctl.cli.verbs.naming import Into
 from hrctl.diagnostics import HrctlError
 from hrctl.model.entries import TYPES, Entry, as_text, entry_at, known_type, parse, type_of
@@ -61,7 +59,7 @@ def set_(  # noqa: PLR0913 - each option is a parameter: that is how typer takes
     """
     if kind is not None and kind not in TYPES:
         raise HrctlError.of("HR162", f"'{kind}' is no type", hint=f"one of {', '.join(TYPES)}")
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         from hrctl.cli.secrets.target import lenient_tree
 
         tree = lenient_tree(session)
@@ -121,7 +119,7 @@ def unset(
       hrctl config unset OLD_FLAG --in shop/prod
       hrctl config unset OLD_FLAG --config prod:app --commit
     """
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         tree = session.tree()
         entry = _here(tree, key, where, config)
         changed = ConfigChange(session, tree, entry.address)
@@ -156,7 +154,7 @@ def reset(
       hrctl config reset LOG_LEVEL --in shop/prod
       hrctl config reset LOG_LEVEL --config prod:app --commit --apply
     """
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         tree = session.tree()
         entry = _here(tree, key, where, config)
         if entry.held.get("default") is None:
@@ -192,7 +190,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter
     from hrctl.cli.tracing import open_past
     from hrctl.source.log import LogReader
 
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         tree = session.tree()
         address = find.home_of(tree, key, where, config)
         goal = goal_of(session, to)
@@ -242,7 +240,7 @@ def import_(  # noqa: PLR0913 - each option is a parameter
 
     data = _bytes(file)
     found = _values(data, str(file), layout)
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         if found is None:
             return bring(session, kind("Config"), data, str(file), registry, then)
         tree = lenient_tree(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +34,13 @@ class Draft:
     def text(self, path: str) -> str:
         """The text of a file as the draft has it; empty where there is none."""
         if path not in self.texts:
-            file = self.root / path
-            # bytes, since reading as text would turn \r\n into \n
-            self.before[path] = file.read_bytes().decode("utf-8") if file.exists() else None
-            self.texts[path] = self.before[path]
+            self.before[path] = self.texts[path] = self._on_disk(path)
         return self.texts[path] or ""
+
+    def _on_disk(self, path: str) -> str | None:
+        file = self.root / path
+        # bytes, since reading as text would turn \r\n into \n
+        return file.read_bytes().decode("utf-8") if file.exists() else None
 
     def change(self, path: str, edit: Callable[[str], str]) -> None:
         """Replace the text of a file; one that becomes empty is removed."""
@@ -67,15 +69,29 @@ class Draft:
         return found
 
     def write(self) -> None:
-        """Put the new texts on disk."""
-        self._put(self.texts)
+        """Put the new texts on disk, if every file still is as it was read.
+
+        Raises:
+            HrctlError: HR108, where another program has written one; nothing is written then.
+        """
+        for path, text in self.before.items():
+            if self._on_disk(path) != text:
+                raise HrctlError.of(
+                    "HR108",
+                    f"{path} was changed by another program while this edit was made",
+                    hint="nothing was changed; run the command again",
+                )
+        self._put(self.texts, self.paths)
 
     def restore(self) -> None:
-        """Put the old ones back; files and folders that were not there go."""
-        self._put(self.before)
+        """Put the old texts back; files and folders that did not exist before are removed.
 
-    def _put(self, texts: Mapping[str, str | None]) -> None:
-        for path in self.paths:
+        A file that another program has written since keeps what it holds.
+        """
+        self._put(self.before, [one for one in self.paths if self._on_disk(one) == self.texts[one]])
+
+    def _put(self, texts: Mapping[str, str | None], paths: Iterable[str]) -> None:
+        for path in paths:
             file, text = self.root / path, texts[path]
             if text is not None:
                 write_text(file, text)

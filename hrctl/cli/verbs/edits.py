@@ -7,17 +7,20 @@ planned before it is committed; where either has errors the files are put back a
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hrctl.cli.app import console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.options import Wait
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.diagnostics import HrctlError, SafetyError, Severity
 from hrctl.model.address import Address, Selector
@@ -47,6 +50,18 @@ class Then:
     message: Message = None
     apply: Apply = False
     yes: Yes = False
+    wait: Wait = None
+
+
+def edit_session(ctx: typer.Context) -> Session:
+    """Open a session that edits: no other command writes manifests until it has written its own.
+
+    Raises:
+        LockedError: HR360, where another command edits for too long.
+    """
+    session = Session(console_of(ctx))
+    session.lock_edits()
+    return session
 
 
 def editing(verb: Callable[..., int]) -> Callable[..., int]:
@@ -113,16 +128,29 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
         _tell(console, draft, wish, lines, commit)
         if plan is None:
             return Exit.DONE
-        try:
+        with _or_how_to_finish(console, draft, wish, commit):
             if commit is not None:  # the tree is that of another commit now
                 opened.close()
                 edited = opened.enter_context(edited.successor())
                 plan = _plan(edited, wish.targets, cascade=wish.cascade)
-            return _carry_out(edited, plan, yes=wish.then.yes)
-        except HrctlError:
-            if lines:
-                console.note(f"The edit of {', '.join(draft.paths)} stands; it is not applied:")
-            raise
+            session.unlock_edits()
+            return _carry_out(edited, plan, wish)
+
+
+@contextmanager
+def _or_how_to_finish(
+    console: Console, draft: Draft, wish: Wish, commit: str | None
+) -> Iterator[None]:
+    """Say what stands and which command does the rest, where the apply of an edit ends early."""
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        if draft.paths:
+            what = f"is committed as {commit[:7]}" if commit is not None else "stands"
+            words = [*(f"--target={one}" for one in wish.targets), *(["--cascade"] * wish.cascade)]
+            console.note(f"The edit of {', '.join(draft.paths)} {what}; it is not applied.")
+            console.note(f"To finish: {shlex.join(['hrctl', 'apply', *words])}")
+        raise
 
 
 def _foreseen(edited: Session, draft: Draft, wish: Wish) -> Plan:
@@ -303,10 +331,10 @@ def apply_targets(
     targets: Sequence[str],
     *,
     yes: bool,
-    cascade: bool = False,
 ) -> int:
     """Plan and apply just these (none: everything), after asking."""
-    return _carry_out(session, _plan(session, targets, cascade=cascade), yes=yes)
+    wish = Wish("", targets, Then(apply=True, yes=yes))
+    return _carry_out(session, _plan(session, targets, cascade=False), wish)
 
 
 def _plan(session: Session, targets: Sequence[str], *, cascade: bool) -> Plan:
@@ -322,7 +350,12 @@ def _plan(session: Session, targets: Sequence[str], *, cascade: bool) -> Plan:
     return make_plan(session, wanted)
 
 
-def _carry_out(session: Session, plan: Plan, *, yes: bool) -> int:
+def _carry_out(session: Session, plan: Plan, wish: Wish) -> int:
     from hrctl.cli.cmd_apply import carry_out
+    from hrctl.cli.waiting import Waiting
 
-    return carry_out(session, plan, "Apply this?", yes, None, 0)
+    def again(later: Session) -> Plan:
+        return _plan(later, wish.targets, cascade=wish.cascade)
+
+    waiting = Waiting.of(wish.then.wait, again)
+    return carry_out(session, plan, "Apply this?", wish.then.yes, None, 0, waiting=waiting)

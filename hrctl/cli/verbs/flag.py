@@ -13,7 +13,7 @@ from hrctl.cli.exits import Exit
 from hrctl.cli.render.table import Narrow
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
-from hrctl.cli.verbs.edits import Then, editing
+from hrctl.cli.verbs.edits import Then, edit_session, editing
 from hrctl.cli.verbs.flag_evaluate import evaluate
 from hrctl.cli.verbs.flag_rollout import rollout
 from hrctl.cli.verbs.flag_stale import stale
@@ -139,7 +139,7 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         "/spec/expires": expires,
     }
     fields = {path: value for path, value in given.items() if value is not None}
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         fields |= _needed_hash(session, registry) | parse_settings(settings or [])
         return write_new(session, kind(KIND), (name, registry), fields, then)
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from hrctl.cli.app import console_of
 from hrctl.cli.render.values import printable
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
@@ -110,7 +109,7 @@ def rollout(  # noqa: PLR0913 - each option is a parameter: that is how typer ta
         [_step(one) for one in steps or ()],
         salt,
     )
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         tree = session.tree()
         address = naming.find(tree, KIND, name)
         spec = tree.resource(address).body["spec"]

@@ -69,7 +69,7 @@ def discover(
     if not write and (then.commit or then.apply):
         raise HrctlError.of("HR145", "--commit and --apply go with --write", hint="add --write")
     console = console_of(ctx)
-    with Session(console) as session:
+    with edits.edit_session(ctx) if write else Session(console) as session:
         tree = session.tree()
         rows = [row for path in _sources(tree, registry) for row in _rows(session, tree, path)]
         todo = [row for row in rows if row.change in {"new", "changed", "gone"}]

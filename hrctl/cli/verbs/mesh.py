@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, measure, naming
@@ -73,7 +72,7 @@ def add_route(  # noqa: PLR0913 - each option is a parameter: that is how typer 
         "/spec/destinations": [_destination(one) for one in to or ()] or None,
     }
     fields = {path: value for path, value in given.items() if value is not None}
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         fields |= parse_settings(settings or [])
         return write_new(session, kind(KIND), (name, registry), fields, then)
 
@@ -109,7 +108,7 @@ def traffic_split(
       hrctl mesh traffic-split shop v1=90 v2=10
       hrctl mesh traffic-split prod:shop v1=50 v2=50 --commit --apply
     """
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         tree = session.tree()
         address = naming.find(tree, KIND, name)
         spec = tree.resource(address).body["spec"]
@@ -276,7 +275,7 @@ def _set_or_show(  # noqa: PLR0913 - what the two verbs share
     wanted = {key: value for key, value in given.items() if value is not None}
     if off and wanted:
         raise HrctlError.of("HR145", "--off goes with no other setting", hint="leave one out")
-    with Session(console_of(ctx)) as session:
+    with edits.edit_session(ctx) as session:
         tree = session.tree()
         address = naming.find(tree, KIND, name)
         present = tree.resource(address).body["spec"].get(field)

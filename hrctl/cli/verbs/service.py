@@ -11,7 +11,7 @@ from hrctl.cli.app import Function, console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import measure, naming
-from hrctl.cli.verbs.edits import Then, editing
+from hrctl.cli.verbs.edits import Then, edit_session, editing
 from hrctl.cli.verbs.generic import group
 from hrctl.cli.verbs.live import by_driver, cannot
 from hrctl.cli.verbs.naming import Into, Name
@@ -66,7 +66,7 @@ def create(  # noqa: PLR0913 - each option is a parameter: that is how typer tak
         "/spec/env": dict(_pair(one, "--env LOG_LEVEL=debug") for one in env or ()) or None,
     }
     fields = {path: value for path, value in given.items() if value is not None}
-    with Session(console_of(ctx)) as session:
+    with edit_session(ctx) as session:
         fields |= parse_settings(settings or [])
         return write_new(session, kind(KIND), (name, registry), fields, then)
 

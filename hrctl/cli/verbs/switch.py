@@ -7,8 +7,7 @@ from typing import Any
 
 import typer
 
-from hrctl.cli.app import Function, console_of
-from hrctl.cli.session import Session
+from hrctl.cli.app import Function
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import Draft, change_fields
 from hrctl.cli.verbs.edits import Then, editing
@@ -48,7 +47,7 @@ def switch(  # noqa: PLR0913 - what the verbs differ in
         *,
         then: Then,
     ) -> int:
-        with Session(console_of(ctx)) as session:
+        with edits.edit_session(ctx) as session:
             tree = session.tree()
             address = naming.find(tree, one.name, name)
             spec = tree.resource(address).body["spec"]

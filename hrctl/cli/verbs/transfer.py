@@ -121,7 +121,7 @@ def importer(one: Kind) -> Function:
         then: Then,
     ) -> int:
         data = _read(file)
-        with Session(console_of(ctx)) as session:
+        with edits.edit_session(ctx) as session:
             return bring(session, one, data, str(file), registry, then)
 
     text = (

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hrctl.cli.app import Function, console_of
+from hrctl.cli.app import Function
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import edits, naming
 from hrctl.cli.verbs.draft import Draft, add_resource, remove_registry, remove_resource
@@ -119,7 +119,7 @@ def creator(one: Kind, verb: str = "create") -> Function:
         settings: Settings = None,
         then: Then,
     ) -> int:
-        with Session(console_of(ctx)) as session:
+        with edits.edit_session(ctx) as session:
             fields = parse_settings(settings or [])
             return write_new(session, one, (name, registry), fields, then)
 
@@ -141,7 +141,7 @@ def remover(one: Kind, verb: str = "remove") -> Function:
         *,
         then: Then,
     ) -> int:
-        with Session(console_of(ctx)) as session:
+        with edits.edit_session(ctx) as session:
             tree = session.tree()
             address = naming.find(tree, one.name, name)
             draft = Draft(session.project.root)
@@ -162,7 +162,7 @@ def _registry_remover(one: Kind, verb: str) -> Function:
         cascade: Cascade = False,
         then: Then,
     ) -> int:
-        with Session(console_of(ctx)) as session:
+        with edits.edit_session(ctx) as session:
             tree = session.tree()
             path = naming.find(tree, one.name, name).registry
             draft = Draft(session.project.root)

@@ -622,7 +622,10 @@ def test_what_was_edited_before_stays_where_it_cannot_be_planned(shell: Shell) -
 def test_an_edit_that_is_not_answered_with_yes_stands(shell: Shell) -> None:
     begin(shell)
     said = refused(shell, "flag", "rollout", "express", "20", "--commit", "--apply")
-    assert "The edit of express.yaml stands; it is not applied:\nHR129" in said
+    assert (
+        "it is not applied.\nTo finish: hrctl apply --target=acme:FeatureFlag/express\nHR129"
+        in said
+    )
     assert "20 %" in shell.git("log", "-1", "--format=%s")
 
 

@@ -83,7 +83,33 @@ def check_envelope(document: dict[str, Json]) -> list[Problem]:
         and "lifecycle" not in document
     ):
         return []
+    if type(metadata) is dict and metadata.get("patch") is True:
+        document = _without_removals(document)
     return list(_problems(document))
+
+
+def _without_removals(document: dict[str, Json]) -> dict[str, Json]:
+    """Return a patch without the nulls around its spec, which remove what is inherited."""
+    kept = {
+        field: item
+        for field, item in document.items()
+        if item is not None or field not in {"dependsOn", "lifecycle"}
+    }
+    metadata = kept["metadata"]
+    kept["metadata"] = {
+        field: _without_nulls(item) if field in {"labels", "annotations"} else item
+        for field, item in metadata.items()
+        if item is not None or field not in {"labels", "annotations"}
+    }
+    if "lifecycle" in kept:
+        kept["lifecycle"] = _without_nulls(kept["lifecycle"])
+    return kept
+
+
+def _without_nulls(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if item is not None}
 
 
 def nearest(word: str, words: Collection[str]) -> str | None:

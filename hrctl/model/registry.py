@@ -210,16 +210,18 @@ def _check_handed(scope: Scope, own: Document, handed: Sequence[Document]) -> It
     seen: dict[tuple[str, str, bool], Document] = {}
     for document in handed:
         patch = bool(document.metadata.get("patch"))
-        key = (document.kind, document.name)
+        key, name = (document.kind, document.name), f"{document.kind}/{document.name}"
         if (first := seen.setdefault((*key, patch), document)) is not document:
-            yield _twice(document, first, f"{document.kind}/{document.name}")
+            yield _twice(document, first, name)
         if patch:
             yield from _check_patch(document)
-            template = scope.templates.get(key)
-            if template is None or LEVELS.index(template.level) < here:
-                yield _patch_of_nothing(scope, document, template)
+            templates = scope.templates_of(document)
+            if not any(LEVELS.index(one.level) >= here for one in templates):
+                yield _patch_of_nothing(scope, document, templates[-1] if templates else None)
             continue
         target = document.metadata["instances"]
+        if (above := scope.templates.get((*key, target))) is not None:
+            yield _twice(document, above.base, f"{name} with instances at {target}")
         if LEVELS.index(target) <= here:
             yield Finding(
                 document.place,
@@ -356,9 +358,9 @@ class _Rows:
             [f"/spec{link.path}", link.kind, link.target, link.output]
             for link in kind(base.kind).links(spec)
         ]
-        for document in (*reversed(template.patches), base):  # lists replace
-            wanted = document.value.get("dependsOn")
-            if wanted is not None:
+        for document in (*reversed(template.patches), base):  # lists replace, null removes
+            if "dependsOn" in document.value:
+                wanted = document.value["dependsOn"] or ()
                 links += [_dependency(number, text) for number, text in enumerate(wanted)]
                 break
         if links:

@@ -149,7 +149,7 @@ def _envelope(title: str, file: str) -> Schema:
     texts = {
         "type": "object",
         "propertyNames": _text(f"^{LABEL}$", "letters, digits, -, _, . and /"),
-        "additionalProperties": {"type": "string"},
+        "additionalProperties": {"type": ["string", "null"]},
     }
     boolean = {"type": "boolean", "default": False}
     target = _text(_TARGET, "such as Component/orders-db, or a whole address")
@@ -198,19 +198,26 @@ def _envelope(title: str, file: str) -> Schema:
             "apiVersion": {"const": API_VERSION, "description": "The version of this format."},
             "kind": {},
             "metadata": {
-                **_object(metadata),
+                **_object(_removable(metadata, "labels", "annotations")),
                 "required": ["name"],
                 "description": "What it is called, and what is said about it.",
             },
             "spec": {"type": "object", "description": "What is wanted, by kind."},
             "dependsOn": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": target,
                 "description": "What must be done first, beside what references say.",
             },
-            "lifecycle": {**_object(lifecycle), "description": "How it may be changed."},
+            "lifecycle": {
+                **_object(_removable(lifecycle, *lifecycle)),
+                "type": ["object", "null"],
+                "description": "How it may be changed.",
+            },
         },
-        "allOf": [{"if": {"not": _PATCH}, "then": {"required": ["spec"]}}],
+        "allOf": [
+            {"if": {"not": _PATCH}, "then": {"required": ["spec"]}},
+            {"if": {"not": _PATCH}, "then": _NOTHING_REMOVED},
+        ],
         "definitions": {},
     }
 
@@ -231,6 +238,32 @@ _PATCH: Final[Schema] = {
     "properties": {"metadata": {"properties": {"patch": {"const": True}}, "required": ["patch"]}},
     "required": ["metadata"],
 }
+
+
+_WRITTEN: Final[Schema] = {"not": _NULL}
+_ITEMS_WRITTEN: Final[Schema] = {**_WRITTEN, "additionalProperties": _WRITTEN}
+# What holds in a document that is no patch: there is nothing that null could remove.
+_NOTHING_REMOVED: Final[Schema] = {
+    "properties": {
+        "dependsOn": _WRITTEN,
+        "lifecycle": _ITEMS_WRITTEN,
+        "metadata": {"properties": {"labels": _ITEMS_WRITTEN, "annotations": _ITEMS_WRITTEN}},
+    }
+}
+
+
+def _removable(properties: Schema, *names: str) -> Schema:
+    """Return the fields, of which those named may be null: in a patch that removes them."""
+    made = dict(properties)
+    for name in names:
+        field = dict(made[name])
+        if "enum" in field:
+            field["enum"] = [*field["enum"], None]
+            field["enumDescriptions"] = [*field["enumDescriptions"], "in a patch: as if not there"]
+        else:
+            field["type"] = [field["type"], "null"]
+        made[name] = field
+    return made
 
 
 def _object(properties: Schema) -> Schema:

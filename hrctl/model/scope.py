@@ -11,7 +11,7 @@ from hrctl.model.kinds import desugar
 from hrctl.model.values import Json, digest, digest_bytes, merge
 
 LEVELS: Final = ("ROOT", "DOMAIN", "PROJECT", "ENVIRONMENT", "TENANT")
-Key = tuple[str, str]  # kind and name
+Key = tuple[str, str, str]  # kind, name, and the level of the instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ class Scope:
             self._defaults[kind] = found
         return found
 
+    def templates_of(self, document: Document) -> list[Template]:
+        """Return the inherited templates of a document's kind and name, the highest level first."""
+        keys = ((document.kind, document.name, level) for level in LEVELS)
+        return [self.templates[key] for key in keys if key in self.templates]
+
     def driver(self, kind: str) -> str:
         """The driver instance that a kind is bound to here."""
         return self.drivers.get(kind, "local")
@@ -65,13 +70,15 @@ class Scope:
         """The scope of a child registry with these templates and patches of its own."""
         templates = dict(self.templates)
         for document in documents:
-            key = (document.kind, document.name)
             if document.metadata.get("patch"):
-                found = templates.get(key)
-                if found is not None:
-                    templates[key] = Template(found.base, (*found.patches, document))
-            else:
-                templates[key] = Template(document)
+                for template in self.templates_of(document):
+                    key = (document.kind, document.name, template.level)
+                    patched = (*templates[key].patches, document)
+                    templates[key] = Template(template.base, patched)
+        for document in documents:
+            if not document.metadata.get("patch"):
+                template = Template(document)
+                templates[document.kind, document.name, template.level] = template
         spec = registry.spec
         own = [one.digest for one in documents]
         return Scope(

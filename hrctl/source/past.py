@@ -18,7 +18,7 @@ from hrctl.model.assemble import last_word, merged
 from hrctl.model.document import Document, Place
 from hrctl.model.fields import Key, Leaf, leaves
 from hrctl.model.registry import REGISTRY_FILE, Record
-from hrctl.model.scope import LEVELS, Scope, Template, is_handed_down
+from hrctl.model.scope import Scope, Template, is_handed_down
 from hrctl.model.tree import Reading, Tree, complete
 from hrctl.model.values import Json, canonical
 from hrctl.source.log import Commit, Log
@@ -334,9 +334,7 @@ class _Trace:
             return Template(leaf) if leaf.name == address.name else None
         if plain:
             return Template(plain[0])
-        found = scope.templates.get((address.kind, address.name))
-        fits = found is not None and scope.level in LEVELS and found.level == scope.level
-        return found if fits else None
+        return scope.templates.get((address.kind, address.name, scope.level))
 
     def _made_of(self, scope: Scope, chain: Sequence[Document], template: Template) -> Version:
         address = self._address

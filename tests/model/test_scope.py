@@ -54,7 +54,7 @@ def test_templates_take_their_patches_with_them() -> None:
     outer = Scope().below(registry("acme", "ROOT"), "acme", [base])
     middle = outer.below(registry("shop", "PROJECT"), "acme/shop", [first, nothing])
     inner = middle.below(registry("prod", "ENVIRONMENT"), "acme/shop/prod", [second])
-    key = ("Service", "api")
+    key = ("Service", "api", "TENANT")
     assert outer.templates[key].patches == ()
     assert inner.templates[key].patches == (first, second)
     assert inner.templates[key].level == "TENANT"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hrctl.model.address import Address
+from hrctl.model.plan import Lifecycle
 
 if TYPE_CHECKING:
     from hrctl.model.tree import Tree
@@ -85,17 +86,70 @@ def test_instances_at_each_level(folder: ProjectFolder) -> None:
     }
 
 
-def test_a_template_further_in_takes_the_place_of_one_further_out(folder: ProjectFolder) -> None:
+def test_instances_of_one_name_at_two_levels_both_stand(folder: ProjectFolder) -> None:
     tree = whole(
         folder,
         FIVE
         | {
-            "a.yaml": service("a", "  env: {FROM: root}\n", ", instances: TENANT"),
+            "a.yaml": service("a", "  env: {FROM: root}\n", ", instances: ENVIRONMENT"),
             "d/a.yaml": service("a", "  env: {FROM: domain}\n", ", instances: TENANT"),
+            "d/p/a.yaml": service("a", "  env: {BY: project}\n", ", patch: true"),
+            "d/p/e/t/a.yaml": service("a", "  env: {IN: tenant}\n", ", patch: true"),
         },
     )
-    assert env(tree, "acme/x:Service/a") == {"FROM": "root"}
-    assert env(tree, "acme/d/p/e/t:Service/a") == {"FROM": "domain"}
+    both = {"BY": "project"}
+    assert env(tree, "acme/d/p/e:Service/a") == {"FROM": "root", **both}
+    assert env(tree, "acme/d/p/e/t:Service/a") == {"FROM": "domain", **both, "IN": "tenant"}
+    assert Address("acme/x:Service/a") not in tree.rows
+
+
+def test_instances_of_one_name_at_one_level_collide(folder: ProjectFolder) -> None:
+    folder.write(FIVE | {"a.yaml": service("a", metadata=", instances: TENANT")})
+    folder.write({"d/a.yaml": service("a", metadata=", instances: TENANT")})
+    assert folder.told() == ["d/a.yaml:3:18 HR043"]
+
+
+def test_null_removes_in_the_whole_of_a_patch(folder: ProjectFolder) -> None:
+    base = service(
+        "a",
+        "dependsOn: [Service/b]\nlifecycle: {protect: true, ignore: [/spec/env]}\n",
+        ", instances: TENANT, labels: {team: shop, tier: web}, annotations: {note: x}",
+    )
+    files = FIVE | {"a.yaml": base + "---\n" + service("b")}
+    patch = service(
+        "a",
+        "dependsOn: null\nlifecycle: {ignore: null}\n",
+        ", patch: true, labels: {team: null}, annotations: null",
+    )
+    tree = whole(folder, files | {"d/p/e/t/a.yaml": patch})
+    one, other = (tree.resource(Address(f"acme/{at}:Service/a")) for at in ("d/p/e/t", "x"))
+    assert one.body["metadata"] == {"labels": {"tier": "web"}, "annotations": {}}
+    assert Address("acme:Service/b") not in one.depends_on
+    assert one.lifecycle == Lifecycle(protect=True)
+    assert other.labels == {"team": "shop", "tier": "web"}
+    assert Address("acme:Service/b") in other.depends_on
+    assert other.lifecycle.ignore == ("/spec/env",)
+    whole_block = service("a", "lifecycle: null\n", ", patch: true, labels: null")
+    tree = whole(folder, files | {"d/p/e/t/a.yaml": whole_block})
+    one = tree.resource(Address("acme/d/p/e/t:Service/a"))
+    assert (one.labels, one.lifecycle) == ({}, Lifecycle())
+    folder.write({"d/p/e/t/a.yaml": base.replace("[Service/b]", "null")})
+    assert "d/p/e/t/a.yaml:6:12 HR022" in folder.told(), "there is nothing to remove"
+
+
+def test_a_reference_in_a_patch_is_whole(folder: ProjectFolder) -> None:
+    use = "  env: {V: {valueFrom: {config: c, key: K}}}\n"
+    files = FIVE | {
+        "a.yaml": service("a", use, ", instances: TENANT"),
+        "c.yaml": config("c", K="k", L="l"),
+    }
+    patch = service("a", use.replace("key: K", "key: L"), ", patch: true")
+    tree = whole(folder, files | {"x/a.yaml": patch})
+    assert env(tree, "acme/x:Service/a") == {"V": "l"}
+    assert env(tree, "acme/d/p/e/t:Service/a") == {"V": "k"}
+    part = service("a", "  env: {V: {valueFrom: {key: L}}}\n", ", patch: true")
+    folder.write({"x/a.yaml": part})
+    assert [one.rpartition(" ")[2] for one in folder.told()] == ["HR028"]
 
 
 def test_drivers_cascade_and_the_nearer_wins(folder: ProjectFolder) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from hrctl.ledger.api import ChangeRecord, Ledger, RunRecord
 from hrctl.model.address import Address
-from hrctl.model.fields import FieldDiff, Key, compare_leaves
+from hrctl.model.fields import FieldDiff, Key
 from hrctl.source.lineage import Step
 from hrctl.source.log import Log
 from hrctl.source.past import Past
@@ -66,10 +66,8 @@ class Applied:
 
 def keys_of(step: Step) -> list[Key]:
     """The fields that a step changed, and whether it made or ended the resource."""
-    old, new = step.old, step.new
-    changed = compare_leaves(old.leaves if old else {}, new.leaves if new else {})
-    ends = [_EXISTS] if old is None or new is None else []
-    return [*ends, *(one.key for one in changed)]
+    ends = [_EXISTS] if step.old is None or step.new is None else []
+    return [*ends, *(one.key for one in step.fields())]
 
 
 def _ancestors(log: Log, commit: str) -> frozenset[str]:

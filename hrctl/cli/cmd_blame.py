@@ -131,11 +131,9 @@ class _Setters:
         self._open = {one.key for one in compare_leaves(head.leaves if head else {}, here.leaves)}
         self._commits: dict[Key, Commit] = {}
         for step in steps(session.project.root, past, address):
-            old, new = step.old, step.new
-            changed = compare_leaves(old.leaves if old else {}, new.leaves if new else {})
-            for one in changed:
+            for one in step.fields():
                 self._commits.setdefault(one.key, step.commit)
-            if old is None:
+            if step.old is None:
                 break  # an earlier life of the address set nothing of this one
 
     def of(self, key: Key) -> Commit | None:

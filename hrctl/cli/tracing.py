@@ -18,7 +18,7 @@ from hrctl.cli.render.versions import dotted, is_secret, is_within, visible
 from hrctl.diagnostics import HrctlError
 from hrctl.ledger.api import RunRecord
 from hrctl.model.address import Address
-from hrctl.model.fields import FieldDiff, compare_leaves
+from hrctl.model.fields import FieldDiff
 from hrctl.model.plan import ABSENT, Absent
 from hrctl.model.values import Json, lookup
 from hrctl.source import quick  # noqa: F401 - imported here, while git is at work
@@ -91,7 +91,7 @@ class _Teller:
     def told(self, step: Step, wanted: str | None) -> dict[str, Any] | None:
         """One step; None where it is not about the field that is wanted."""
         old, new = step.old, step.new
-        fields = compare_leaves(old.leaves if old else {}, new.leaves if new else {})
+        fields = step.fields()
         if wanted is not None:
             fields = [one for one in fields if is_within(one.key, wanted)]
             if not fields:

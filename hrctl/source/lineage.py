@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrctl.model.address import Address
+from hrctl.model.fields import FieldDiff, compare_leaves
 from hrctl.source import git
 from hrctl.source.log import Commit
 from hrctl.source.manifests import Manifests
@@ -17,12 +18,26 @@ from hrctl.source.past import Files, Past, Version
 class Step:
     """A commit that changed a resource: what it was, and what it became (None: not declared).
 
-    Where it moved, `old` is of another address.
+    Where it moved, `old` is of another address. A merge has `others`: what it was at its further
+    parents.
     """
 
     commit: Commit
     old: Version | None
     new: Version | None
+    others: tuple[Version, ...] = ()
+
+    def fields(self) -> list[FieldDiff]:
+        """Return the fields that the commit itself changed.
+
+        What a merge took from a side as it was there, a commit of that side changed.
+        """
+        new = self.new.leaves if self.new else {}
+        own = compare_leaves(self.old.leaves if self.old else {}, new)
+        for other in self.others:
+            differing = {field.key for field in compare_leaves(other.leaves, new)}
+            own = [field for field in own if field.key in differing]
+        return own
 
     @property
     def moved_from(self) -> Address | None:
@@ -63,13 +78,16 @@ class _Lineage:
                 active.add(alike[0])
                 continue
             active.update(parents)
-            old = versions[parents[0]] if parents else None
+            declared = [one for parent in parents if (one := versions[parent]) is not None]
+            old = declared[0] if declared else None
             if new is None and old is None:
                 continue
             if old is None and new is not None and parents:
                 yield from self._beginning(commit, parents, new)
-            else:
-                yield Step(commit, old, new)
+                continue
+            step = Step(commit, old, new, tuple(declared[1:]))
+            if not step.others or new is None or step.fields():
+                yield step
 
     def _beginning(self, commit: Commit, parents: Sequence[str], new: Version) -> Iterator[Step]:
         """The first change at this address, and where it moved here, those at the old one."""

@@ -111,3 +111,34 @@ def test_without_git_and_without_a_commit(shell: Shell) -> None:
     for command in ("history", "blame"):
         assert shell.fails(command, WORKER) == 1
         assert "HR063" in shell.err
+
+
+def test_a_merge_changed_nothing_that_a_side_changed(shell: Shell) -> None:
+    shell.git("branch", "side")
+    edit(shell, "command: work", "command: w2")
+    shell.git("checkout", "-q", "side")
+    edit(shell, "labels: {team: 'shop'}", "labels: {team: 'jobs'}")
+    shell.git("checkout", "-q", "-")
+    shell.git("merge", "-q", "--no-edit", "side")
+    told = shell.json("history", WORKER)["changes"]
+    subjects = [one["subject"] for one in told]
+    assert len(subjects) == 3
+    assert not any(one.startswith("Merge") for one in subjects)
+    lines = {one["field"]: one for one in shell.json("blame", WORKER)["values"]}
+    assert lines["labels.team"]["commit"]["subject"].startswith("From labels")
+    assert lines["command"]["commit"]["subject"] == "From command: work to command: w2"
+
+
+def test_a_merge_changed_what_it_decided_itself(shell: Shell) -> None:
+    shell.git("branch", "side")
+    edit(shell, "command: work", "command: w2")
+    shell.git("checkout", "-q", "side")
+    edit(shell, "labels: {team: 'shop'}", "labels: {team: 'jobs'}")
+    shell.git("checkout", "-q", "-")
+    shell.git("merge", "-q", "--no-commit", "side")
+    text = shell.read(JOBS).replace("command: w2", "command: w3")
+    (shell.root / JOBS).write_bytes(text.encode())
+    shell.git("commit", "-qam", "Merge and decide")
+    newest = shell.json("history", WORKER)["changes"][0]
+    assert newest["subject"] == "Merge and decide"
+    assert [one["field"] for one in newest["fields"]] == ["command"]

@@ -26,6 +26,7 @@ from hrctl.drivers.api import (
 from hrctl.drivers.local_store import LocalStore, Write
 from hrctl.model.address import Address
 from hrctl.model.kinds import OUTSIDE
+from hrctl.model.managed import with_live_fields
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Json
 
@@ -180,9 +181,10 @@ class LocalDriver:
 def _write(change: Change, secrets: Secrets) -> Write:
     if change.action is Action.DELETE:
         return Write(change.address, change.expect_version, None)
-    body = json_text(secrets.resolve(change.after))
+    body = secrets.resolve(change.after)
     if change.action is Action.CREATE:
-        return Write(change.address, None, body)
+        return Write(change.address, None, json_text(body))
+    body = json_text(with_live_fields(body, change.applied, change.before))
     return Write(change.address, change.expect_version, body, change.previous_address)
 
 

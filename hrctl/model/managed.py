@@ -16,6 +16,35 @@ def names(items: list[Json]) -> dict[str, Json] | None:
     return found
 
 
+def with_live_fields(desired: Json, applied: Json, live: Json) -> Json:
+    """Return `desired` with the fields that only the live system has: maps are open.
+
+    What was applied and is no longer desired is not among them, nor are further elements of lists.
+    """
+    if is_reference(desired) or is_reference(live):
+        return desired
+    if isinstance(desired, dict) and isinstance(live, dict):
+        had = applied if isinstance(applied, dict) else {}
+        merged = {
+            key: with_live_fields(item, had.get(key), live.get(key))
+            for key, item in desired.items()
+        }
+        return merged | {
+            key: item for key, item in live.items() if key not in desired and key not in had
+        }
+    if isinstance(desired, list) and isinstance(live, list):
+        had_items = applied if isinstance(applied, list) else []
+        wanted, present, had_names = names(desired), names(live), names(had_items) or {}
+        if wanted is not None and present is not None:
+            return [
+                with_live_fields(item, had_names.get(name), present.get(name))
+                for name, item in wanted.items()
+            ]
+        if len(desired) == len(live) == len(had_items):
+            return [*map(with_live_fields, desired, had_items, live)]
+    return desired
+
+
 def managed(live: Json, shape: Json) -> Json:
     """`live` without what only the live system has: the part that the ledger may record."""
     if isinstance(live, dict) and isinstance(shape, dict) and not is_reference(shape):

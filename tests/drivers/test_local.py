@@ -218,6 +218,60 @@ def test_sensitive_references_stay_and_others_are_resolved(
     assert all(b"correct-horse" not in file.read_bytes() for file in tmp_path.rglob("*.db*"))
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_only_the_live_side_has_is_kept(driver: LocalDriver, *, moved: bool) -> None:
+    address, old = Address("acme:Service/api"), Address("acme:Service/old")
+    live: Body = {
+        "spec": {
+            "image": "a",
+            "replicas": 1,
+            "gone": 1,
+            "by-hand": {"x": 1},
+            "ports": [{"name": "http", "port": 80, "hint": "h"}, {"name": "admin", "port": 81}],
+        }
+    }
+    applied: Body = {
+        "spec": {
+            "image": "a",
+            "gone": 1,
+            "ports": [{"name": "http", "port": 80}, {"name": "admin", "port": 81}],
+        }
+    }
+    desired: Body = {
+        "spec": {
+            "image": "b",
+            "ports": [{"name": "admin", "port": 82}, {"name": "http", "port": 80}],
+        }
+    }
+    create(driver, old if moved else address, live)
+    change = Change(
+        address,
+        Action.UPDATE,
+        Reason.MOVED if moved else Reason.EDITED,
+        "local",
+        before=live,
+        applied=applied,
+        after=desired,
+        expect_version=version(driver, old if moved else address),
+        previous_address=old if moved else None,
+    )
+    (outcome,) = driver.apply([change], ContractSecrets())
+    assert outcome.result is Result.DONE
+    found = driver.store.get(address)
+    assert found is not None
+    assert found.body == {
+        "spec": {
+            "image": "b",
+            "ports": [
+                {"name": "admin", "port": 82},
+                {"name": "http", "port": 80, "hint": "h"},
+            ],
+            "replicas": 1,
+            "by-hand": {"x": 1},
+        }
+    }
+
+
 def test_text_of_any_kind_comes_back(driver: LocalDriver) -> None:
     body = {"spec": {"a": "\ud800 alone", "b": "nul \0 in it", "c": 2**63, "d": "😀", "e": 1e300}}
     outcome = create(driver, "acme:Service/api", body)

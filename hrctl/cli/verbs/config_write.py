@@ -287,13 +287,36 @@ def _values(data: bytes, name: str, layout: str | None) -> dict[str, Json] | Non
             raise HrctlError.of("HR198", f"{name} is not UTF-8") from None
     if data.lstrip().startswith(b"["):
         return None
-    documents, problems = parse_file(data, name)  # JSON is YAML
-    if problems:
-        raise HrctlError(*problems)
-    values = [value for _, value in documents]
+    values = _json_values(data)
+    if values is None:
+        documents, problems = parse_file(data, name)
+        if problems:
+            raise HrctlError(*problems)
+        values = [value for _, value in documents]
     if len(values) != 1 or {"apiVersion", "kind"} <= values[0].keys():
         return None
     return _entries(values[0])
+
+
+def _json_values(data: bytes) -> list[dict[str, Json]] | None:
+    """Return the object that a file of JSON holds; None where it is none, or holds a key twice.
+
+    JSON is read as JSON: YAML knows no surrogate pairs, and has no place for some characters.
+    """
+    if not data.lstrip().startswith(b"{"):
+        return None
+
+    def unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError
+        return dict(pairs)
+
+    try:
+        value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None  # YAML of that form; what is wrong with it is said there
+    return [value]
 
 
 def _entries(value: Json) -> dict[str, Json]:

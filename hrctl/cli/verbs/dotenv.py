@@ -8,7 +8,10 @@ from typing import Final
 
 from hrctl.diagnostics import HrctlError
 
-_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)", re.DOTALL)
+_LINE: Final = re.compile(
+    r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*)", re.DOTALL
+)
+_BREAK: Final = re.compile(r"\r\n?|\n")  # `splitlines` knows more, which stand in values
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
@@ -45,11 +48,11 @@ def load(text: str, path: str) -> dict[str, str]:
         HrctlError: HR198, with the line that is none of the form.
     """
     found = {}
-    lines = text.splitlines()
+    lines = _BREAK.split(text)
     number = 0
     while number < len(lines):
         first = number
-        line = lines[number].strip()
+        line = lines[number].strip(" \t")
         number += 1
         if not line or line.startswith("#"):
             continue
@@ -82,7 +85,7 @@ def _value(text: str, path: str, line: int) -> str:
         if match is None:
             raise _wrong(path, line, "a quote is not closed")
         return re.sub(r"\\(.)", lambda one: _ESCAPES.get(one[1], one[0]), match[1], flags=re.DOTALL)
-    return re.split(r"\s+#", text, maxsplit=1)[0].rstrip()
+    return re.split(r"[ \t]+#", text, maxsplit=1)[0].rstrip(" \t")
 
 
 def _wrong(path: str, line: int, why: str) -> HrctlError:

@@ -313,10 +313,42 @@ class TestSecrets:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "plain", "a b", 'q"uote', "back\\slash", "two\nlines", "$HOME #x", "é", "'s"]
+    "value",
+    [
+        "",
+        "plain",
+        "a b",
+        'q"uote',
+        "back\\slash",
+        "two\nlines",
+        "$HOME #x",
+        "é",
+        "'s",
+        "a\u2028b\x85c\x0bd\x1ce",
+        "\u2028",
+        "end\x85",
+    ],
 )
 def test_dotenv_there_and_back(value: str) -> None:
     assert dotenv.load("\n".join(dotenv.dump({"A.b": value})), "x") == {"A_b": value}
+
+
+def test_json_is_read_as_json(shell: Shell, tmp_path: Path) -> None:
+    shell.write("company.yaml", ROOT)
+    values = {"EMOJI": "\U0001f600", "DEL": "a\x7fb", "BREAKS": "a\u2028b\x85c"}
+    file = tmp_path / "values.json"
+    for text in (json.dumps(values), json.dumps(values, ensure_ascii=False)):
+        file.write_text(text)
+        shell.hrctl("config", "import", str(file), "--config", "company")
+        said = shell.json("config", "export", "--config", "company", "--format", "json")
+        assert {key: said[key] for key in values} == values
+    for text, code in (('{"A": 1, "A": 2}', "HR004"), ('{"A": "\\ud800"}', "HR"), ("{A: 1}", "")):
+        file.write_text(text)
+        if code:
+            assert shell.fails("config", "import", str(file), "--config", "company") == 1
+            assert code in shell.err
+        else:  # YAML in braces, as before
+            shell.hrctl("config", "import", str(file), "--config", "company")
 
 
 def test_dotenv_that_is_none(shell: Shell, tmp_path: Path) -> None:

@@ -185,7 +185,36 @@ def _saved(session: Session, file: Path, wanted: PlanOptions) -> Plan:
         tree_digest=session.tree().digest,
         driver_versions=session.versions(),
     )
+    _refuse_by_limits_of_today(session, plan, wanted)
     return plan
+
+
+def _refuse_by_limits_of_today(session: Session, plan: Plan, wanted: PlanOptions) -> None:
+    """Refuse a saved plan that goes beyond `safety` of hrctl.yaml as it is now.
+
+    What the plan was allowed when it was made (`--allow-deletes`, `--force`, ...) still counts.
+
+    Raises:
+        SafetyError: HR120 and others, where a limit has become stricter.
+    """
+    from hrctl.diagnostics import SafetyError
+    from hrctl.model.address import Address
+    from hrctl.reconcile import safety
+
+    given_then = PlanOptions(
+        destroy=plan.destroy,
+        cascade=bool(plan.options.get("cascade")),
+        force=frozenset(map(Address, plan.options.get("force", ()))),
+        limits=wanted.limits,
+        allow_deletes=plan.options.get("allow_deletes"),
+        allow_updates=plan.options.get("allow_updates"),
+    )
+    if plan.options.get("refresh_only"):
+        return
+    applied = {stamp[0] for stamp in session.ledger.stamps()}
+    refused = safety.check(plan.changes, entries=applied, options=given_then)
+    if refused:
+        raise SafetyError(*refused)
 
 
 def carry_out(  # noqa: PLR0913, PLR0917  # what is asked, and what was already answered

@@ -286,8 +286,13 @@ class Decider:
 
     def _rebound(self, case: Situation, resource: Resource, entry: Entry) -> Change | None:
         """Bound to another instance: taken away there, made here."""
-        if case.before is None or not self._ours(case.before, entry.driver, has_entry=True):
+        retained = entry.lifecycle.deletion == "retain"
+        owned = case.before is not None and self._ours(case.before, entry.driver, has_entry=True)
+        if case.before is None or not owned or retained:
             change = self._new(replace(case, entry=None), resource)
+            if change is not None and owned:
+                note = f"lifecycle.deletion is retain: it stays at driver {entry.driver} as well"
+                change = replace(change, note=note)
             return change and replace(change, applied=entry.body)
         if case.live is not None:
             self._report(

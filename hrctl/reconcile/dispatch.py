@@ -363,6 +363,9 @@ class Dispatch:
                 record = ChangeRecord(self._run, one.address, one.action.value, "not-tried", why)
                 settled.append(Settled(one.address, None, record, keep_entry=True))
         self._settle(settled)
+        for item in settled:
+            change = self._planned[item.address]
+            self._on_event(ChangeFinished(change, self._results[item.address]))
 
     # -- values ----------------------------------------------------------------------------------
 

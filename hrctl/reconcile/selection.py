@@ -1,7 +1,8 @@
 """Which of the differing addresses a plan takes up: `--target` and `--exclude`.
 
 A target pulls in what it needs: for what is declared, all that it depends on; for a delete, the
-deletes of all that depended on it. An exclusion drops what could not be done without it.
+changes of all that depended on it as applied last. An exclusion drops what could not be done
+without it: what depends on a change of it, and deletes of what it uses as applied last.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address, Selector
 from hrctl.model.resource import Desired
 from hrctl.model.values import lookup
+from hrctl.reconcile.diff import same
 from hrctl.reconcile.options import PlanOptions
 
 
@@ -34,13 +36,15 @@ def instances(
     entries = {one.address: one for one in ledger.entries(sorted(gone))} if gone else {}
     selection = Selection(desired, entries, replace(options, excludes=()))
     leaving = selection.of(gone)
+    if leaving:  # who used them as applied last may be with any instance
+        return set(named)
     found = {applied[address] for address in leaving}
     for address, row in declared.items():
         bound = {row.driver, applied.get(address, row.driver)}
         if not bound <= found and selection.of((address,)):
             found |= bound
     for old, new in desired.moves.items():  # both halves of a move are planned, or none
-        if old in applied and new in declared and (old in leaving or selection.of((new,))):
+        if old in applied and new in declared and selection.of((new,)):
             found |= {applied[old], declared[new].driver}
     return found & set(named)
 
@@ -70,6 +74,7 @@ class Selection:
         self._options = options
         self._declared = {} if options.destroy else desired.rows
         self._needed: dict[Address, bool] = {}
+        self._releasing: set[Address] = set()  # declared, and used what a target deletes
 
     def of(self, candidates: Iterable[Address]) -> set[Address]:
         """Those of the candidates that the plan is about."""
@@ -77,7 +82,8 @@ class Selection:
         options = self._options
         if options.targets:
             gone = {one for one in found if one not in self._declared}
-            found = {one for one in found - gone if self._is_needed(one)} | self._gone(gone)
+            deleted = self._gone(gone, found)
+            found = {one for one in found - gone if self._is_needed(one)} | deleted
         if options.excludes:
             found = self._without_excluded(found)
         return found
@@ -105,7 +111,8 @@ class Selection:
             one = waiting.pop()
             if one in seen or self._needed.get(one) is False:
                 continue
-            if self._needed.get(one) or self._matches(one, self._options.targets):
+            meant = self._needed.get(one) or one in self._releasing
+            if meant or self._matches(one, self._options.targets):
                 self._needed[address] = True
                 return True
             seen.add(one)
@@ -113,20 +120,26 @@ class Selection:
         self._needed.update(dict.fromkeys(seen, False))
         return False
 
-    def _gone(self, gone: set[Address]) -> set[Address]:
-        """The deletes that are meant, and those that must come before them."""
+    def _gone(self, gone: set[Address], candidates: set[Address]) -> set[Address]:
+        """The deletes that are meant, and those that must come before them.
+
+        A declared resource that used one of them as applied last lets go of it first.
+        """
         meant = {one for one in gone if self._matches(one, self._options.targets)}
         users: dict[Address, list[Address]] = {}
-        for one in gone:
+        for one in candidates if meant else ():
             if one in self._entries:
                 for target in self._entries[one].depends_on:
                     users.setdefault(target, []).append(one)
         waiting = list(meant)
         while waiting:
             for user in users.get(waiting.pop(), ()):
-                if user not in meant:
+                if user in gone and user not in meant:
                     meant.add(user)
                     waiting.append(user)
+                elif user not in gone and user not in self._releasing:
+                    self._releasing.add(user)
+                    self._needed.clear()
         return meant
 
     def _without_excluded(self, found: set[Address]) -> set[Address]:
@@ -134,15 +147,26 @@ class Selection:
         waiting = list(excluded)
         while waiting:
             one = waiting.pop()
-            if one not in self._declared and one in self._entries:
-                blocked: Iterable[Address] = self._entries[one].depends_on
-                blocked = (other for other in blocked if other not in self._declared)
-            elif one in self._declared:  # a value of it may be what has changed for them
-                blocked = self._desired.dependents(one)
-            else:
-                continue  # it is there and stays there: nothing else has to wait
+            entry = self._entries.get(one)
+            used = entry.depends_on if entry is not None else ()
+            blocked = [other for other in used if other not in self._declared]
+            if one in self._declared and not self._is_as_applied(one):
+                blocked += self._desired.dependents(one)
             for other in blocked:
                 if other in found and other not in excluded:
                     excluded.add(other)
                     waiting.append(other)
         return found - excluded
+
+    def _is_as_applied(self, address: Address) -> bool:
+        """Return whether it is declared as it was applied, so that others have its values already.
+
+        It may be looked at although it is: it drifted, or its file says the same in other words.
+        """
+        entry = self._entries.get(address)
+        resource = self._desired.resource(address)
+        return (
+            entry is not None
+            and entry.driver == resource.driver
+            and same(entry.body, resource.body)
+        )

@@ -200,7 +200,7 @@ def test_thresholds_of_the_project_file(project: ProjectFolder, run: Any) -> Non
     head = "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\nspec:\n"
     project.write({"hrctl.yaml": f"{head}  blastRadius: {{changes: {{critical: 1}}}}\n"})
     edited(project)
-    told = "Blast radius: critical (1 change, 4 settings of the project).\n"
+    told = "Blast radius: critical (1 change, 7 settings of the project).\n"
     assert run("plan", "-o", "text")[1].endswith(told)
     project.write({"hrctl.yaml": f"{head}  blastRadius: {{changes: {{low: 5, high: 2}}}}\n"})
     code, _, err = run("plan")
@@ -316,6 +316,23 @@ def test_a_plan_of_an_older_format(project: ProjectFolder, tmp_path: Path, run: 
         code, _, err = run("apply", *arguments)
         assert code == 1
         assert "HR123 the plan file has format version 1.0, this hrctl reads 1.2" in err
+
+
+def test_a_saved_plan_obeys_a_limit_that_became_stricter(
+    project: ProjectFolder, tmp_path: Path, run: Any
+) -> None:
+    (project.root / "db.yaml").unlink()
+    plan, allowed = tmp_path / "a.plan", tmp_path / "b.plan"
+    assert run("plan", "--out", str(plan))[0] == 0
+    assert run("plan", "--out", str(allowed), "--allow-deletes", "1")[0] == 0
+    file = project.root / "hrctl.yaml"
+    file.write_text(
+        file.read_text().replace("{blastRadius", "{safety: {maxDeletes: 0}, blastRadius")
+    )
+    code, _, err = run("apply", "--yes", str(plan))
+    assert code == 4
+    assert "HR120 1 of 3 resources would be deleted or replaced" in err
+    assert run("apply", "--yes", str(allowed))[0] == 0
 
 
 def test_two_outputs_to_one_file(project: ProjectFolder, tmp_path: Path, run: Any) -> None:

@@ -53,6 +53,9 @@ def test_a_failure_stops_only_what_depends_on_it(world: World) -> None:
     assert (report.status, report.exit_code) == ("partial", 6)
     (untried,) = report.of("not-tried")
     assert untried.because == APP
+    ended = [one.result for one in world.events if isinstance(one, ChangeFinished)]
+    assert ended.count(untried) == 1, "told as an event, too"
+    assert len(ended) == len(report.results)
     records = {one.address: one for one in world.ledger.run_changes("run-1")}
     assert (records[APP].result, records[WEB].error) == ("failed", f"{APP} failed")
     assert world.entries().keys() == {DB, Address("acme/shop:Config/apart")}

@@ -13,7 +13,7 @@ from hrctl.ledger.api import Intent
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.reconcile import applier
-from hrctl.reconcile.events import ChangeStarted, Event, PendingSettled, RunStarted
+from hrctl.reconcile.events import ChangeFinished, ChangeStarted, Event, PendingSettled, RunStarted
 from tests.reconcile.chains import APP, DB, FREE, WEB, chain, config, results
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def test_stop_lets_what_runs_finish(world: World) -> None:
     report = world.apply(stop=stop)
     assert results(report)["db"] == "done"
     assert results(report)["app"] == results(report)["web"] == "not-tried"
+    told = {one.change.address for one in world.events if isinstance(one, ChangeFinished)}
+    assert told == {one.address for one in report.results}, "those that were not tried, too"
     assert (report.status, report.exit_code) == ("interrupted", 6)
     assert world.ledger.runs()[0].status == "interrupted"
     assert world.ledger.intents() == []

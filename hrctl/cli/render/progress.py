@@ -45,6 +45,8 @@ DONE: Final = {
     Action.FORGET: "forgotten",
 }
 _RUNNING_LINES: Final = 8
+# The summary names what was not tried; of what is noted, only the ledger was brought up to date.
+_TOLD_LATER: Final = frozenset({"noted", "not-tried"})
 _TOLD_ONE_BY_ONE: Final = 40  # a terminal shows so many finished changes; of more, only failures
 _MOST: Final = 20  # the summary names so many that were cut off before they began
 _BAR: Final = 24
@@ -81,8 +83,8 @@ def plain_lines(console: Console) -> Iterator[Listener]:
             console.note(_settled(event))
         elif isinstance(event, ChangeFinished):
             done = event.result.result == "done"
-            if event.result.ended == "noted":
-                return  # only the ledger was brought up to date
+            if event.result.ended in _TOLD_LATER:
+                return
             lines = _finished(event, console.width, brush)
             if done:
                 console.note("\n".join(lines))
@@ -140,12 +142,14 @@ class Board:
         elif isinstance(event, ChangeStarted):
             self.running[event.change.address] = (event.change, self.clock())
         elif isinstance(event, ChangeFinished):
+            if event.result.result == "not-tried":
+                return
             self.running.pop(event.change.address, None)
             self.ended += 1
             done = event.result.result == "done"
             self.failed += event.result.result in {"failed", "stale"}
-            if event.result.ended == "noted":
-                return  # only the ledger was brought up to date
+            if event.result.ended in _TOLD_LATER:
+                return
             if not done or self.total <= _TOLD_ONE_BY_ONE:
                 yield from _finished(event, self.width, brush)
 

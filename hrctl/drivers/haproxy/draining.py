@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import re
+import time
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy.place import Place
-from hrctl.drivers.haproxy.runtime import Row, Runtime
+from hrctl.drivers.haproxy.runtime import ABSENT, Row, Runtime
 
 _WORKER = re.compile(r"^(\d+)\s+worker\b", re.MULTILINE)
 
 
 def rows_of_all(place: Place, runtime: Runtime) -> list[Row]:
-    """`show stat` of the worker, and of old ones that still have connections."""
+    """Return `show stat` of the worker, and of old ones that still have connections.
+
+    Raises:
+        HrctlError: HR080, where the worker or the master process does not answer: whether an old
+            worker still serves requests is not known then.
+    """
     rows = list(runtime.stat())
     if place.master is None:
         return rows
     current = runtime.pid()
-    try:
-        master = Runtime(place.master)
-        for pid in _WORKER.findall(master.ask("show proc")):
-            if int(pid) != current:
-                rows += Runtime(place.master).stat(f"@!{pid} ")
-    except HrctlError:  # the worker knows most of it
-        return rows
+    master = Runtime(place.master, "master")
+    for pid in _workers(master):
+        if int(pid) == current:
+            continue
+        try:
+            rows += master.stat(f"@!{pid} ")
+        except HrctlError:
+            if pid in _workers(master):
+                raise
     return rows
+
+
+def _workers(master: Runtime) -> list[str]:
+    """Return the process ids of all workers.
+
+    The master listens anew after each reload, a moment later than the worker: it is waited for.
+    """
+    deadline = time.monotonic() + ABSENT
+    while True:
+        try:
+            return _WORKER.findall(master.ask("show proc"))
+        except HrctlError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def active(place: Place, runtime: Runtime) -> dict[tuple[str, int], int]:

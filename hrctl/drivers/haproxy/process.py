@@ -13,13 +13,12 @@ from typing import Final
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy.configuration import Files
 from hrctl.drivers.haproxy.place import Place
-from hrctl.drivers.haproxy.runtime import Runtime
+from hrctl.drivers.haproxy.runtime import ABSENT, Runtime
 from hrctl.drivers.mesh import embedded
 from hrctl.logic.mesh import listening
 
 OLDEST: Final = (2, 6)  # the first with servers that come and go, and `host_only`
 _PATIENCE: Final = 20.0
-_ABSENT: Final = 5.0
 _SURE: Final = 3  # answers in a row of the new worker: for a moment both take connections
 _ALERT: Final = re.compile(r"^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
 _BIND: Final = re.compile(r"^\s*bind\s+(\S+)", re.MULTILINE)
@@ -223,7 +222,7 @@ def _ask_for_reload(place: Place) -> int:
 
 def _ask_master(socket: str) -> int:
     """The master listens anew after each reload, a moment later than the worker."""
-    master, deadline = Runtime(socket, "master"), time.monotonic() + _ABSENT
+    master, deadline = Runtime(socket, "master"), time.monotonic() + ABSENT
     while True:
         try:
             earlier, _ = _reloads(master)

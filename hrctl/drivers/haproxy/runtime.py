@@ -12,6 +12,7 @@ from hrctl.diagnostics import HrctlError
 from hrctl.drivers.haproxy.configuration import State
 
 _TIMEOUT: Final = 5.0
+ABSENT: Final = 5.0  # seconds that a master process may need to listen anew after a reload
 _LINE: Final = 8000  # of the 16 kB that HAProxy reads at once
 _SOCKETS: Final = {"socket": "stats socket", "master": "master process's socket (-S)"}
 _DONE: Final = {"New server registered.", "Server deleted."}

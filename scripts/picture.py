@@ -99,7 +99,8 @@ def take(page: str, picture: Path) -> None:
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if browser is None:
         raise RuntimeError("chromium was not found; CHROMIUM names it")
-    with tempfile.TemporaryDirectory(prefix="picture-") as folder:
+    # the browser makes sockets there, whose paths must be short
+    with tempfile.TemporaryDirectory(prefix="picture-", dir="/tmp") as folder:
         file = Path(folder, "page.html")
         file.write_text(page, "utf-8")
         found = _HEIGHT.search(_chromium(browser, folder, WIDTH, 200, file, "--dump-dom"))
@@ -129,6 +130,7 @@ def _chromium(  # noqa: PLR0913, PLR0917  # what a browser is told
             action,
             page.as_uri(),
         ],
+        env={**os.environ, "TMPDIR": folder},
         capture_output=True,
         text=True,
         check=False,

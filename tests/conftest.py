@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from hrctl.source import load, project
 from hrctl.source.load import Loaded
+from tests.processes import remove
 
 
 def pytest_configure() -> None:
@@ -89,6 +91,14 @@ class ProjectFolder:
         for loaded in self._open:
             loaded.__exit__()
         self._open.clear()
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with a path that is short enough for sockets in it."""
+    path = Path(tempfile.mkdtemp(prefix="h", dir="/tmp"))
+    yield path
+    remove(path)
 
 
 @pytest.fixture

@@ -128,7 +128,8 @@ class Shell:
 @contextmanager
 def page_shell() -> Iterator[Shell]:
     """A shell in a new folder; supervisors that a page leaves running there are ended."""
-    folder = Path(tempfile.mkdtemp(prefix="docs-"))
+    # pages talk to sockets by their paths, which must be short
+    folder = Path(tempfile.mkdtemp(prefix="docs-", dir="/tmp"))
     try:
         home, work = folder / "home", folder / "work"
         home.mkdir()

@@ -293,7 +293,7 @@ def test_a_file_in_place_of_the_folder(folder: ProjectFolder) -> None:
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_folder_that_may_not_be_written(*, is_there: bool) -> None:
     # pytest's own folders let nobody else in
-    root = Path(tempfile.mkdtemp())
+    root = Path(tempfile.mkdtemp(dir="/tmp"))  # everybody may enter it
     text = {
         "registry.yaml": ROOT,
         "hrctl.yaml": "apiVersion: hrctl.dev/v1\nkind: Project\nmetadata: {name: acme}\n",

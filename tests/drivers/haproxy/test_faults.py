@@ -194,26 +194,26 @@ def external(root: Path, **config: Any) -> HaproxyDriver:
 
 
 @pytest.mark.parametrize("how", ["master", "reload"])
-def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> None:
-    own, theirs = tmp_path / "own.cfg", f"127.0.0.1:{free_ports()}"
+def test_a_haproxy_of_ones_own_is_told(short_path: Path, mesh: Mesh, how: str) -> None:
+    own, theirs = short_path / "own.cfg", f"127.0.0.1:{free_ports()}"
     own.write_text(
-        f"global\n    stats socket {tmp_path}/admin.sock level admin expose-fd listeners\n"
+        f"global\n    stats socket {short_path}/admin.sock level admin expose-fd listeners\n"
         "defaults\n    mode http\n    timeout connect 2s\n    timeout client 1m\n"
         f"    timeout server 1m\nfrontend theirs\n    bind *:{free_ports()},{theirs}\n",
         "utf-8",
     )
-    again = tmp_path / "reload"
-    again.write_text(f"#!/bin/sh\nkill -USR2 $(cat {tmp_path}/pid)\n", "utf-8")
+    again = short_path / "reload"
+    again.write_text(f"#!/bin/sh\nkill -USR2 $(cat {short_path}/pid)\n", "utf-8")
     again.chmod(0o755)
     config: dict[str, Any] = (
         {"master": "master.sock"} if how == "master" else {"reload": [str(again)]}
     )
-    (tmp_path / "edge").mkdir()
-    driver = external(tmp_path, checkWith=["own.cfg"], **config)
+    (short_path / "edge").mkdir()
+    driver = external(short_path, checkWith=["own.cfg"], **config)
     with pytest.raises(HrctlError, match="HR080"):
         driver.__enter__()  # which has written a file to start it with
-    files = ["-f", str(own), "-f", str(tmp_path / "edge/hrctl.cfg")]
-    master = ["-W", "-S", f"{tmp_path}/master.sock", "-p", f"{tmp_path}/pid"]
+    files = ["-f", str(own), "-f", str(short_path / "edge/hrctl.cfg")]
+    master = ["-W", "-S", f"{short_path}/master.sock", "-p", f"{short_path}/pid"]
     running = subprocess.Popen([process.binary(), *master, *files], stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: driver.runtime.pid() is not None, "it answers")
@@ -246,18 +246,18 @@ def test_a_haproxy_of_ones_own_is_told(tmp_path: Path, mesh: Mesh, how: str) -> 
         running.wait()
 
 
-def test_a_reload_command_that_fails_is_told(tmp_path: Path, mesh: Mesh) -> None:
-    place = external(tmp_path, reload=["/bin/sh", "-c", "echo no such unit >&2; exit 5"]).place
+def test_a_reload_command_that_fails_is_told(short_path: Path, mesh: Mesh) -> None:
+    place = external(short_path, reload=["/bin/sh", "-c", "echo no such unit >&2; exit 5"]).place
     with pytest.raises(HrctlError, match="no such unit"):
         process.reload(place, mesh.driver.runtime)
-    place = external(tmp_path, reload=["/nowhere/reload"]).place
+    place = external(short_path, reload=["/nowhere/reload"]).place
     with pytest.raises(HrctlError, match="cannot be run"):
         process.reload(place, mesh.driver.runtime)
 
 
-def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "edge/hrctl.cfg"
-    driver = external(tmp_path, master="master.sock")
+def test_a_file_of_somebody_else_is_left_alone(short_path: Path) -> None:
+    file = short_path / "edge/hrctl.cfg"
+    driver = external(short_path, master="master.sock")
     with pytest.raises(HrctlError, match=rf"HR083 cannot write {file}:.*make the folder"):
         driver.__enter__()
     file.parent.mkdir()
@@ -281,21 +281,21 @@ def test_the_file_itself_is_none_of_the_others() -> None:
 
 
 def test_a_master_that_is_not_there_is_told_by_its_field(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_ABSENT", 0.1)
-    driver = external(tmp_path, master="master.sock")
+    monkeypatch.setattr(process, "ABSENT", 0.1)
+    driver = external(short_path, master="master.sock")
     with pytest.raises(HrctlError) as found:
         process.reload(driver.place, driver.runtime)
     assert "`master` names its master process" in str(found.value.diagnostics[0].hint)
 
 
 @pytest.fixture
-def says(tmp_path: Path) -> Iterator[list[str]]:
+def says(short_path: Path) -> Iterator[list[str]]:
     """Something at the socket that says what a test puts into the list."""
     lines: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.bind(str(tmp_path / "admin.sock"))
+        server.bind(str(short_path / "admin.sock"))
         server.listen()
 
         def serve() -> None:
@@ -324,12 +324,12 @@ def says(tmp_path: Path) -> Iterator[list[str]]:
     ],
 )
 def test_what_is_no_haproxy_that_is_known_is_refused(
-    tmp_path: Path, says: list[str], lines: list[str], told: str
+    short_path: Path, says: list[str], lines: list[str], told: str
 ) -> None:
     says += lines
-    (tmp_path / "edge").mkdir()
+    (short_path / "edge").mkdir()
     with pytest.raises(HrctlError, match=told):
-        external(tmp_path, master="master.sock").__enter__()
+        external(short_path, master="master.sock").__enter__()
 
 
 def test_an_answer_elsewhere_than_at_the_port_is_not_ours(mesh: Mesh) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from hrctl.drivers.api import Context, Outcome, Result
 from hrctl.drivers.supervisor import SupervisorDriver, daemon, procs
-from hrctl.drivers.supervisor.client import Client
+from hrctl.drivers.supervisor.client import Client, Code, RpcFaultError
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.address import Address
 from hrctl.model.kinds.service import ServiceSpec
@@ -218,8 +218,21 @@ class External:
             path.unlink()
         daemon.stop_all(self.client)
         for group in self.client.processes():
-            self.client.call("removeProcessGroup", group)
+            self._remove(group)
         self.client.reload()
+
+    def _remove(self, group: str) -> None:
+        """Stop and remove a group, whose programs may be about to be started again."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.client.call("removeProcessGroup", group)
+            except RpcFaultError as fault:
+                if fault.code != Code.STILL_RUNNING or time.monotonic() > deadline:
+                    raise
+                self.client.call("stopProcessGroup", group)
+            else:
+                return
 
 
 @pytest.fixture(scope="session")

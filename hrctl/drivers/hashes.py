@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from hrctl.diagnostics import Diagnostic
+from hrctl.model.kinds import DEFAULT_HASH, TEXT_HASH, desugar
 
 FIELD: Final = "/spec/hash"
-DEFAULT: Final = "flagd-v2"  # of a flag that pins none
-HASHES: Final = {"flagd": "flagd-v2", "unleash": "unleash"}  # type of driver -> its only one
+# type of driver -> the hashes that it has, the one for a new flag first
+HASHES: Final = {"flagd": (DEFAULT_HASH, TEXT_HASH), "unleash": ("unleash",)}
 _CALLED: Final = {"flagd": "flagd", "unleash": "Unleash"}
 
 
@@ -17,11 +18,16 @@ def refused(name: str, pinned: str | None, type_: str) -> Diagnostic | None:
 
     Any hash goes with a type that is not known here.
     """
-    pinned, has = pinned or DEFAULT, HASHES.get(type_)
-    if has is None or has == pinned:
+    pinned, has = canonical(pinned), HASHES.get(type_)
+    if has is None or pinned in has:
         return None
     return Diagnostic(
         "HR252",
         f"the flag '{name}' goes by hash {pinned}, which {_CALLED[type_]} does not have",
-        hint=f"write `hash: {has}`; spec.defaults.FeatureFlag of a registry says it for all",
+        hint=f"write `hash: {has[0]}`; spec.defaults.FeatureFlag of a registry says it for all",
     )
+
+
+def canonical(pinned: str | None) -> str:
+    """Return the name of today for a hash as a flag pins it (None: it pins none)."""
+    return str(desugar("FeatureFlag", {"hash": pinned or DEFAULT_HASH})["hash"])

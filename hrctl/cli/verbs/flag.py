@@ -151,8 +151,8 @@ def _needed_hash(session: Session, registry: str | None) -> dict[str, Json]:
     scope = tree.scopes[path]
     instance = session.project.drivers.get(scope.driver(KIND))
     wanted = hashes.HASHES.get(instance.type) if instance else None
-    inherited = scope.defaults(KIND)[0].get("hash") or hashes.DEFAULT
-    return {hashes.FIELD: wanted} if wanted not in {None, inherited} else {}
+    inherited = hashes.canonical(scope.defaults(KIND)[0].get("hash"))
+    return {hashes.FIELD: wanted[0]} if wanted and inherited not in wanted else {}
 
 
 def _switch(verb: str, status: str, text: str) -> Function:

@@ -349,6 +349,8 @@ def _steps(row: dict[str, Any]) -> Iterator[str]:
         elif isinstance(step, ScheduleStep):
             yield f"  schedule {step.present:g} % now"
             yield from (f"    {one:g} % from {at or 'the start'} on" for at, one in step.steps)
+        elif step.bucket is None and step.error is None:
+            yield "  bucket   by chance, as the context has neither userId nor sessionId"
         elif step.bucket is None:
             yield f"  bucket   none, as the context has no {step.stickiness} that can be hashed"
         else:

@@ -17,10 +17,11 @@ class FlagdConfig(Spec):
     file: JsonFile | None = Field(None, description="One file for every flag of this instance.")
     folder: Filled | None = Field(None, description="A folder with one file for each registry.")
     evaluators: Annotated[
-        Literal["all", "cbor"],
+        Literal["all", "cbor", "text"],
         choices(
             "those that hash CBOR (Python) and those that hash bare text (Node) agree",
             "only those that hash CBOR: files are a third smaller",
+            "only those that hash bare text: flags may pin fractional-v2",
         ),
     ] = Field("all", description="Whose answers to shares are hrctl's.")
 

@@ -17,6 +17,7 @@ from hrctl.drivers.flagd import expressions
 from hrctl.drivers.flagd.marks import ADDRESS, BODY, PROJECT, SERIAL, START, Definition, marks
 from hrctl.logic.flags import shares
 from hrctl.logic.flags.compiled import split
+from hrctl.model.kinds import DEFAULT_HASH, TEXT_HASH, desugar
 from hrctl.model.values import Body
 
 
@@ -76,7 +77,7 @@ class _Shares:
             shares.salt(self.name, rollout),
             rollout["stickiness"],
             found,
-            bare_text=self.bare_text,
+            bare_text=self.bare_text and self.spec.get("hash") != TEXT_HASH,
         )
 
 
@@ -138,7 +139,7 @@ def marked(  # noqa: PLR0913, PLR0917 - what the marks say
 _DEFAULTS: Final[dict[str, Any]] = {
     "variants": {"on": True, "off": False},
     "default": "off",
-    "hash": "flagd-v2",
+    "hash": DEFAULT_HASH,
     "targeting": [],
 }
 _ROLLOUT: Final[dict[str, Any]] = {
@@ -168,7 +169,7 @@ def _lean(body: Body) -> Body:
 
 
 def _full(lean: Body) -> Body:
-    spec = {**_DEFAULTS, **lean["spec"]}
+    spec = {**_DEFAULTS, **desugar("FeatureFlag", lean["spec"])}
     if spec.get("rollout"):
         spec["rollout"] = {**_ROLLOUT, **spec["rollout"]}
     return {**lean, "spec": spec}

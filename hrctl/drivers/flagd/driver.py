@@ -25,6 +25,7 @@ from hrctl.drivers.api import (
 from hrctl.drivers.flagd import flagfile
 from hrctl.drivers.flagd.marks import ADDRESS, PROJECT, Definition, marks, owner_of, version
 from hrctl.model.address import Address
+from hrctl.model.kinds import DEFAULT_HASH, TEXT_HASH
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json
 
@@ -51,7 +52,8 @@ class FlagdDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._context = context
-        self._bare_text = config.get("evaluators", "all") == "all"
+        self._evaluators = config.get("evaluators", "all")
+        self._bare_text = self._evaluators != "cbor"
         file = config.get("file")
         self._file: Path | None = context.file(file) if file else None
         self._folder: Path = context.folder(config.get("folder") or ".")
@@ -104,6 +106,8 @@ class FlagdDriver:
         found = hashes.refused(change.address.name, spec.get("hash"), "flagd")
         if found is not None:
             raise FieldError(replace(found, address=change.address), hashes.FIELD)
+        if spec.get("hash") == TEXT_HASH and self._evaluators != "text":
+            raise FieldError(_hashes_cbor(change.address), hashes.FIELD)
         if change.action is Action.CREATE:
             path, name = self._path(change.address), change.address.name
             taken = self._taken(self._read.get(path), change.address)
@@ -242,6 +246,17 @@ class FlagdDriver:
             address=address,
             hint="give one of them another name, or write them to different files",
         )
+
+
+def _hashes_cbor(address: Address) -> Diagnostic:
+    """Return HR252, for a hash that evaluators which take CBOR do not have."""
+    return Diagnostic(
+        "HR252",
+        f"{address} goes by hash {TEXT_HASH}, which evaluators that hash CBOR do not have",
+        address=address,
+        hint=f"write `hash: {DEFAULT_HASH}`, or `evaluators: text` in the driver's block"
+        " where every application hashes bare text",
+    )
 
 
 def _unkept(address: Address) -> Diagnostic:

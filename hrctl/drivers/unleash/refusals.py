@@ -17,7 +17,6 @@ _TARGETING: Final = "which Unleash calls userId"
 _STICKINESS: Final = {
     KEY: _TARGETING,
     "random": "which to Unleash is chance each time",
-    "default": "which to Unleash is the user, the session or chance, whatever there is",
 }
 _ATTRIBUTES: Final = {
     KEY: _TARGETING,

@@ -14,6 +14,7 @@ from typing import Any, Final
 from hrctl.logic.flags import shares
 from hrctl.logic.flags.compiled import split
 from hrctl.logic.flags.conditions import conditions
+from hrctl.model.kinds import DEFAULT_HASH
 from hrctl.model.values import Body, pointer
 
 Strategy = dict[str, Any]
@@ -60,7 +61,7 @@ def strategies(name: str, body: Body) -> list[Strategy]:
     spec = body["spec"]
     rollout = spec.get("rollout") or {}
     if spec.get("hash") != "unleash":
-        raise NotExpressible(f"hash {spec.get('hash', 'flagd-v2')}", "/spec/hash")
+        raise NotExpressible(f"hash {spec.get('hash') or DEFAULT_HASH}", "/spec/hash")
     if rollout.get("steps"):
         raise NotExpressible("rollout.steps", "/spec/rollout/steps")
     group = shares.salt(name, rollout)
@@ -210,6 +211,7 @@ def _version(text: Any) -> str:
 def normal(found: dict[str, Any]) -> Strategy:
     """A live strategy without what Unleash adds to it, and without its title: words for people.
 
+    Nor has it the type of a weight, by which Unleash's interface makes weights add up.
     The variants of one that is switched off, or that only applications know how to ask, are not in
     every list that Unleash gives, and are left out.
     """
@@ -229,11 +231,7 @@ def normal(found: dict[str, Any]) -> Strategy:
             key=lambda one: str(one["name"]),
         )
     variants = [
-        {
-            key: one[key]
-            for key in ("name", "weight", "weightType", "stickiness", "payload")
-            if key in one
-        }
+        {key: one[key] for key in ("name", "weight", "stickiness", "payload") if key in one}
         for one in found.get("variants") or ()
     ]
     seen = found["name"] in _EVALUATED and not found.get("disabled")

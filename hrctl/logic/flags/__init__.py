@@ -8,7 +8,7 @@ A flag is compiled once, into closures, and asked many times. The attribute `use
 as stickiness, is OpenFeature's targeting key and stands in a context as `targetingKey`.
 
     conditions  what a rule asks          shares   percentages, arms, schedules
-    hashing     flagd-v2 and unleash      compiled the flag as a function
+    hashing     fractional and unleash    compiled the flag as a function
     explain     the same, told step by step
     settled     whether everybody gets the same, and since when
 """

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
+from random import randrange
 from typing import Final
 
 import mmh3
@@ -17,11 +18,15 @@ import mmh3
 from hrctl.logic.flags import conditions, hashing, shares
 from hrctl.logic.flags.conditions import Getter, Test, getter
 from hrctl.logic.flags.evaluation import Context, ErrorCode, Evaluation, Evaluator, Reason
+from hrctl.model.kinds import TEXT_HASH
 from hrctl.model.kinds.compared import FINEST
 from hrctl.model.values import Json
 
 Spec = dict[str, Json]
 Rule = tuple[Test, Evaluation]
+
+
+DEFAULT: Final = "default"  # Unleash's stickiness: userId, then sessionId, then chance
 
 
 class FlagError(ValueError):
@@ -108,15 +113,16 @@ def _compile(name: str, spec: Spec, start: datetime | None, now: datetime | None
         return _ruled(rules, _always(answer(plan, rest)))
     found = _Split(
         prefix=shares.salt(name, rollout or {}),
-        get=getter(rollout["stickiness"] if rollout else conditions.KEY),
+        get=sticky(spec),
         weights=[weight for _, weight in plan],
         arms=[answer(variant, Reason.SPLIT) for variant, _ in plan],
         missing=answer(default, Reason.ERROR, ErrorCode.TARGETING_KEY_MISSING),
         invalid=answer(default, Reason.ERROR, ErrorCode.INVALID_CONTEXT),
         is_test=rollout is not None and rollout["strategy"] == "AB_TEST",
     )
-    make = _unleash if spec.get("hash") == "unleash" else _flagd
-    return _ruled(rules, make(found))
+    if spec.get("hash") == "unleash":
+        return _ruled(rules, _unleash(found, chance=is_default(spec)))
+    return _ruled(rules, _fractional(found, bare=spec.get("hash") == TEXT_HASH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,11 @@ def split(
         return default
     strategy = rollout["strategy"]
     if strategy == "AB_TEST":
-        held = [(variant, weight) for variant, weight in shares.arms(rollout) if weight]
+        held = [
+            (variant, weight)
+            for variant, weight in shares.arms(rollout, spec.get("hash"))
+            if weight
+        ]
         return held if len(held) > 1 else held[0][0]
     if strategy in {"INSTANT", "BLUE_GREEN"}:
         return shares.served(spec)
@@ -160,6 +170,21 @@ def split(
     rest = round(shares.WHOLE - share, FINEST)  # 100 - 99.9 is not 0.1
     inside, outside = shares.weights_of([share, rest])
     return [(shares.served(spec), inside), (default, outside)]
+
+
+def is_default(spec: Spec) -> bool:
+    """Return whether users are spread by Unleash's stickiness `default`."""
+    return (
+        spec.get("hash") == "unleash" and (spec.get("rollout") or {}).get("stickiness") == DEFAULT
+    )
+
+
+def sticky(spec: Spec) -> Getter:
+    """Return how to get what is hashed for a context; stickiness `default`: user, then session."""
+    if not is_default(spec):
+        rollout = spec.get("rollout")
+        return getter(rollout["stickiness"] if rollout else conditions.KEY)
+    return lambda context: context.get(conditions.KEY) or context.get("sessionId")
 
 
 def _always(answer: Evaluation) -> Evaluator:
@@ -198,9 +223,17 @@ def limits(weights: list[int]) -> list[int]:
     return [-(-end * hashing.SPAN // total) for end in accumulate(weights)]
 
 
-def _flagd(split: _Split) -> Evaluator:
+def _no_head(_: int) -> bytes:
+    return b""
+
+
+_NO_HEADS: Final = (b"",) * len(hashing.HEADS)
+
+
+def _fractional(split: _Split, *, bare: bool) -> Evaluator:
     prefix, get, arms, invalid = split.prefix, split.get, split.arms, split.invalid
-    digest, heads, ends = mmh3.mmh3_32_uintdigest, hashing.HEADS, limits(split.weights)
+    digest, ends = mmh3.mmh3_32_uintdigest, limits(split.weights)
+    heads, head = (_NO_HEADS, _no_head) if bare else (hashing.HEADS, hashing.text_head)
     longest, first, (yes, no) = len(heads), ends[0], arms[:2]
     pair = len(arms) == 2  # noqa: PLR2004 - in or out: no search is needed
 
@@ -215,7 +248,7 @@ def _flagd(split: _Split) -> Evaluator:
         except UnicodeEncodeError:
             return invalid
         size = len(raw)
-        number = digest((heads[size] if size < longest else hashing.text_head(size)) + raw)
+        number = digest((heads[size] if size < longest else head(size)) + raw)
         if pair:
             return yes if number < first else no
         return arms[bisect_right(ends, number)]
@@ -223,7 +256,8 @@ def _flagd(split: _Split) -> Evaluator:
     return ask
 
 
-def _unleash(split: _Split) -> Evaluator:
+def _unleash(split: _Split, *, chance: bool) -> Evaluator:
+    """Answer as Unleash does; with `chance` at random, each time, for a context without a key."""
     get, arms = split.get, split.arms
     modulus = shares.UNLEASH_TOTAL if split.is_test else shares.WHOLE
     seed = hashing.UNLEASH_VARIANT_SEED if split.is_test else 0
@@ -233,7 +267,9 @@ def _unleash(split: _Split) -> Evaluator:
     def ask(context: Context) -> Evaluation:
         key = identifier(get(context))
         if isinstance(key, ErrorCode):
-            return split.refuse(key)
+            if not chance:
+                return split.refuse(key)
+            return arms[bisect_left(ends, randrange(modulus) + 1)]  # noqa: S311 - no secret
         try:
             number = hashing.unleash(split.prefix, key, modulus, seed)
         except UnicodeEncodeError:

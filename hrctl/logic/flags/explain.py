@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from hrctl.logic.flags import hashing, shares
-from hrctl.logic.flags.compiled import identifier, split
+from hrctl.logic.flags.compiled import identifier, is_default, split, sticky
 from hrctl.logic.flags.conditions import compile_condition, conditions, getter
 from hrctl.logic.flags.evaluation import Context, ErrorCode
+from hrctl.model.kinds import DEFAULT_HASH
 from hrctl.model.values import Json
 
 Spec = dict[str, Json]
@@ -49,7 +50,8 @@ class ScheduleStep:
 class SplitStep:
     """Where somebody falls, in percent, and up to where each variant reaches.
 
-    `bucket` is None where there is no key to hash; `error` then says why.
+    `bucket` is None where there is no key to hash; `error` then says why. Without an error chance
+    decides, anew each time.
     """
 
     hash: str
@@ -131,10 +133,12 @@ def _split(name: str, spec: Spec, weights: list[tuple[str, int]], context: Conte
     for variant, weight in weights:
         end += weight
         reaches.append((variant, end * shares.WHOLE / total))
-    pinned, stickiness = spec.get("hash") or "flagd-v2", rollout["stickiness"]
+    pinned, stickiness = spec.get("hash") or DEFAULT_HASH, rollout["stickiness"]
     prefix = shares.salt(name, rollout)
-    key = identifier(getter(stickiness)(context))
+    key = identifier(sticky(spec)(context))
     if isinstance(key, ErrorCode):
+        if is_default(spec):  # the evaluator draws lots
+            return SplitStep(pinned, stickiness, "", None, tuple(reaches))
         return SplitStep(pinned, stickiness, "", None, tuple(reaches), key)
     try:
         if pinned == "unleash":
@@ -145,7 +149,7 @@ def _split(name: str, spec: Spec, weights: list[tuple[str, int]], context: Conte
             bucket = hashing.unleash(prefix, key, modulus, seed) * shares.WHOLE / modulus
         else:
             joined = f"{prefix}{key}"
-            bucket = hashing.flagd(joined) * shares.WHOLE / hashing.SPAN
+            bucket = hashing.fractional(joined, pinned) * shares.WHOLE / hashing.SPAN
     except UnicodeEncodeError:
         return SplitStep(pinned, stickiness, "", None, tuple(reaches), ErrorCode.INVALID_CONTEXT)
     return SplitStep(pinned, stickiness, joined, bucket, tuple(reaches))

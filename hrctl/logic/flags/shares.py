@@ -48,16 +48,31 @@ def weights_of(shares: Sequence[float]) -> list[int]:
     return [int(one * 10**finest) for one in exact]
 
 
-def arms(rollout: Spec) -> list[tuple[str, int]]:
-    """The arms of a test by name, with whole weights.
+def arms(rollout: Spec, pinned: str | None = None) -> list[tuple[str, int]]:
+    """Return the arms of a test by name, with whole weights, as the hash `pinned` orders them.
 
     Sorted, as the order of a mapping may get lost on the way and would reshuffle everybody.
+    Unleash keeps the variants of a strategy in an order of its own, whatever it is sent.
     """
-    held = sorted((rollout.get("weights") or {}).items())
+    order = _collated if pinned == "unleash" else str
+    held = sorted((rollout.get("weights") or {}).items(), key=lambda arm: order(arm[0]))
     return [
         (name, weight)
         for (name, _), weight in zip(held, weights_of([share for _, share in held]), strict=True)
     ]
+
+
+# what names of variants in Unleash may be made of, as `localeCompare` of JavaScript orders it
+_COLLATION: Final = {
+    letter: at for at, letter in enumerate("_-!.'()*~0123456789abcdefghijklmnopqrstuvwxyz")
+}
+
+
+def _collated(name: str) -> tuple[list[int], list[bool]]:
+    """Return the key that sorts names as Unleash does: by letter, then lower case first."""
+    last = len(_COLLATION)
+    letters = [_COLLATION.get(letter, last + ord(letter)) for letter in name.lower()]
+    return letters, [letter.isupper() for letter in name]
 
 
 def boundaries(rollout: Spec, start: datetime | None) -> list[tuple[datetime | None, float]]:

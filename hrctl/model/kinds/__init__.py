@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hrctl.model.kinds.base import Spec
     from hrctl.model.kinds.outputs import Link, Output
 
-__all__ = ["GROUPS", "KINDS", "OUTSIDE", "Kind", "desugar", "kind"]
+__all__ = ["DEFAULT_HASH", "GROUPS", "KINDS", "OUTSIDE", "TEXT_HASH", "Kind", "desugar", "kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,9 @@ _ALL: Final = (
     Kind("Route", "routes", "mesh", "route", "/spec/type", None),
     Kind("Plugin", "plugins", "plugin", "plugin", None, "/spec/enabled"),
 )
+DEFAULT_HASH: Final = "fractional-v3"  # of a flag that pins none
+TEXT_HASH: Final = "fractional-v2"  # of the bare text
+_OLD_HASH: Final = "flagd-v2"  # the same hash: what flagd's own tests call v2 is another one
 _BY_NAME: Final = {one.name: one for one in _ALL}
 
 KINDS: Final[tuple[str, ...]] = tuple(_BY_NAME)
@@ -121,8 +124,11 @@ def desugar(name: str, spec: dict[str, Json]) -> dict[str, Json]:
 
     An entry of a Config may say ``valueFrom: X`` beside its type; the body form is
     ``value: {valueFrom: X}``, so that a patch of `value` replaces a reference and references
-    are found in one place. Shares what it does not change; odd shapes pass unchanged.
+    are found in one place. The hash of a FeatureFlag that earlier versions called ``flagd-v2`` gets
+    its name of today. Shares what it does not change; odd shapes pass unchanged.
     """
+    if name == "FeatureFlag" and spec.get("hash") == _OLD_HASH:
+        return {**spec, "hash": DEFAULT_HASH}
     entries = spec.get("entries") if name == "Config" else None
     if not isinstance(entries, dict):
         return spec

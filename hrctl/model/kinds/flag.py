@@ -260,9 +260,14 @@ class FeatureFlagSpec(Ruled):
     )
     default: Filled = Field("off", description="The variant of whoever gets no other.")
     hash: Annotated[
-        Literal["flagd-v2", "unleash"],
-        choices("as flagd does since its hash takes CBOR", "as Unleash's clients do"),
-    ] = Field("flagd-v2", description="How users are spread; another one reshuffles them.")
+        Literal["fractional-v3", "fractional-v2", "unleash", "flagd-v2"],
+        choices(
+            "as flagd does since its hash takes CBOR",
+            "as evaluators of flagd do that hash the bare text",
+            "as Unleash's clients do",
+            "the former name of fractional-v3",
+        ),
+    ] = Field("fractional-v3", description="How users are spread; another one reshuffles them.")
     rollout: Rollout | None = Field(None, description="Who gets it already.")
     targeting: list[Target] = Field([], description="Rules in order; the first match wins.")
     owner: Filled | None = Field(None, description="Who removes it one day.")

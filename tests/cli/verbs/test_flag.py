@@ -200,7 +200,7 @@ def test_a_hash_that_flagd_lacks_stops_the_plan(shell: Shell) -> None:
         assert shell.fails("validate") == 1
         said = shell.out
         assert "express.yaml:7:9: HR252 the flag 'express' goes by hash unleash" in said
-        assert "write `hash: flagd-v2`" in said
+        assert "write `hash: fractional-v3`" in said
 
 
 def test_a_flag_of_unleash_without_its_hash_is_told_before_unleash_is_asked(shell: Shell) -> None:
@@ -209,7 +209,7 @@ def test_a_flag_of_unleash_without_its_hash_is_told_before_unleash_is_asked(shel
     to_unleash(shell)  # no manifest is another: the record comes from the cache
     assert shell.fails("validate") == 1
     said = shell.out
-    assert "express.yaml:2:1: HR252 the flag 'express' goes by hash flagd-v2" in said
+    assert "express.yaml:2:1: HR252 the flag 'express' goes by hash fractional-v3" in said
     assert "write `hash: unleash`" in said
     assert "HR080" not in refused(shell, "plan")
     shell.write("registry.yaml", ROOT.replace("ROOT,", f"ROOT, {DEFAULTS},"))
@@ -225,7 +225,7 @@ def test_a_new_flag_pins_the_hash_of_its_driver(shell: Shell) -> None:
     to_unleash(shell)
     shell.hrctl("flag", "create", "first")
     assert "  hash: unleash\n" in (shell.root / "first.yaml").read_text()
-    assert "HR252" in refused(shell, "flag", "create", "other", "--set", "hash=flagd-v2")
+    assert "HR252" in refused(shell, "flag", "create", "other", "--set", "hash=fractional-v3")
     assert not (shell.root / "other.yaml").exists()
     shell.write("registry.yaml", ROOT.replace("ROOT,", f"ROOT, {DEFAULTS},"))
     shell.hrctl("flag", "create", "second")

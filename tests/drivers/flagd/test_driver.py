@@ -188,6 +188,20 @@ def test_another_hash_is_refused(file: Path) -> None:
         make(file.parent).plan(create(EXPRESS, {**gradual(10), "hash": "unleash"}))
 
 
+def test_the_hash_of_bare_text_needs_evaluators_of_it(file: Path) -> None:
+    change = create(EXPRESS, {**gradual(40), "hash": "fractional-v2"})
+    for evaluators in ("all", "cbor"):
+        with pytest.raises(HrctlError, match="evaluators that hash CBOR do not have"):
+            make(file.parent, file="flags.json", evaluators=evaluators).plan(change)
+    driver = make(file.parent, file="flags.json", evaluators="text")
+    assert driver.plan(change) == change
+    done(driver, change)
+    (live,) = driver.read([EXPRESS])
+    assert live.body == change.after
+    fractional = json.loads(file.read_text())["flags"]["express"]["targeting"]["if"][1]
+    assert fractional["fractional"][0] == {"cat": ["express", {"var": "targetingKey"}]}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"flags": []}', '{"flags": {"a": 1}}'])
 def test_a_file_that_is_none_is_left_alone(file: Path, text: str) -> None:
     file.write_text(text)

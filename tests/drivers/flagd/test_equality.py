@@ -11,7 +11,7 @@ import pytest
 
 from hrctl.drivers.flagd.definition import define
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
-from hrctl.model.validate import check_spec
+from hrctl.model.validate import check_spec, complete
 from tests.drivers.flagd import pairs
 
 SEED = 20270331
@@ -228,3 +228,33 @@ def test_differences_in_rules_that_are_theirs() -> None:
     assert differing(rule("semverGe", "1.0.0"), held(["1.2.3"])) == (0, 1)
     # both take what looks like a date, and the calendar does not have
     assert differing(rule("after", "2027-01-01"), held("2027-13-45")) == (1, 1)
+
+
+def test_node_hashes_bare_text_as_fractional_v2() -> None:
+    """What the driver writes for `evaluators: text`; flags of fractional-v3 stay as they are."""
+    specs = {
+        name: {**one, "hash": "fractional-v2"} if at % 2 else one
+        for at, (name, one) in enumerate(pairs.flags(SEED, 400).items())
+    }
+    config, asks, _ = configuration(specs), *asked()[1:]
+    ours = {name: compile_flag(name, spec) for name, spec in specs.items()}
+    theirs, _ = pairs.ask_node(config, asks)
+    bare = 0
+    for ask, their in zip(asks, theirs, strict=True):
+        answer = ours[ask[1]](ask[3])
+        if answer.reason is not Reason.DISABLED:
+            assert their["variant"] == answer.variant, (ask, answer, their)
+        bare += answer.reason is Reason.SPLIT and specs[ask[1]]["hash"] == "fractional-v2"
+    assert bare > 1000
+
+
+def test_the_old_name_of_a_hash_moves_nobody() -> None:
+    spec = {**BASE, "rollout": HALF}
+    old, new = ({**spec, "hash": name} for name in ("flagd-v2", "fractional-v3"))
+    assert complete("FeatureFlag", old) == complete("FeatureFlag", new)
+    assert complete("FeatureFlag", spec)["hash"] == "fractional-v3"
+    assert define("flag", {"spec": old}) == define("flag", {"spec": new})
+    users = [{"targetingKey": f"u{n}"} for n in range(200)]
+    assert [compile_flag("flag", old)(user) for user in users] == [
+        compile_flag("flag", new)(user) for user in users
+    ]

@@ -418,7 +418,7 @@ def test_what_a_patch_asks_for_is_told_at_the_patch(project: UnleashProject) -> 
     assert project.fails("plan") == 1
     assert "prod/patches.yaml:8:5: HR252" in project.err
     patch = project.read("prod/patches.yaml")
-    project.write("prod/patches.yaml", patch.replace("status: TESTING", "hash: flagd-v2"))
+    project.write("prod/patches.yaml", patch.replace("status: TESTING", "hash: fractional-v3"))
     assert project.fails("validate") == 1
     assert "prod/patches.yaml:5:9: HR252" in project.out
 

@@ -259,7 +259,7 @@ def test_another_project_is_named(unleash: Unleash, driver: UnleashDriver, tmp_p
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({**GRADUAL, "hash": "flagd-v2"}, "hash flagd-v2"),
+        ({**GRADUAL, "hash": "fractional-v3"}, "hash fractional-v3"),
         ({**GRADUAL, "default": "on", "rollout": {**GRADUAL["rollout"]}}, "variant 'off' (false)"),
         ({**TEXTS, "variants": {"a": "", "b": "B"}}, "an empty text"),
         (

@@ -17,6 +17,7 @@ from hrctl.drivers.unleash import UnleashDriver
 from hrctl.drivers.unleash.refusals import refused
 from hrctl.drivers.unleash.strategies import strategies
 from hrctl.logic.flags import Evaluation, Reason, compile_flag
+from hrctl.logic.flags.shares import arms
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.plan import Reason as Why
@@ -245,7 +246,7 @@ def test_a_rule_matches_who_has_no_key() -> None:
     [
         *(
             {"rollout": {"strategy": "GRADUAL", "percentage": 50, "stickiness": name}}
-            for name in ("random", "default", "targetingKey")
+            for name in ("random", "targetingKey")
         ),
         {
             "targeting": [
@@ -273,3 +274,88 @@ def test_names_that_are_refused_are_something_else_there(changed: dict[str, Any]
     users = [f"user-{n}" for n in range(60)]
     theirs = [engine.is_enabled("f", {"userId": user}).is_enabled for user in users]
     assert theirs != [ours({"targetingKey": user}).value for user in users]
+
+
+NAMES = ["b", "B", "a", "A", "a-1", "a_1", "a.1", "a1", "ab", "aB", "Ab", "10", "9", "~x", "-x"]
+
+
+def test_variants_have_the_order_that_unleash_gives_them(
+    unleash: Unleash, driver: UnleashDriver
+) -> None:
+    """It sorts as people do, not by the numbers of letters; who gets what depends on it."""
+    weights = dict.fromkeys(NAMES, 6.6) | {"b": 7.6}
+    flag = {
+        "type": "STRING",
+        "status": "ENABLED",
+        "hash": "unleash",
+        "default": "b",
+        "variants": {name: f"value of {name}" for name in NAMES},
+        "rollout": {"strategy": "AB_TEST", "weights": weights},
+    }
+    body = {"metadata": {}, "spec": complete("FeatureFlag", flag)}
+    address = Address.of("acme/shop", "FeatureFlag", "f")
+    change = Change(address, Action.CREATE, Why.NEW, "tested", after=body)
+    (outcome,) = driver.apply([change], ContractSecrets())
+    assert outcome.result is Result.DONE, outcome.error
+    path = "/api/admin/projects/default/features/f/environments/development/strategies"
+    (live,) = unleash.call("GET", path)
+    order = [one["name"] for one in live["variants"]]
+    assert [name for name, _ in arms(body["spec"]["rollout"], "unleash")] == order
+    users = [{"targetingKey": f"user-{n}"} for n in range(60)]
+    ((_, theirs),) = driver.evaluate([address], users)
+    ours = compile_flag("f", body["spec"])
+    assert [one.variant for one in theirs] == [ours(user).variant for user in users]
+
+
+@pytest.mark.parametrize("strategy", ["GRADUAL", "AB_TEST"])
+def test_stickiness_default_is_the_user_then_the_session_then_chance(strategy: str) -> None:
+    from yggdrasil_engine.engine import UnleashEngine
+
+    share = {"percentage": 40} if strategy == "GRADUAL" else {"weights": {"a": 40, "b": 60}}
+    flag = {
+        "type": "STRING",
+        "status": "ENABLED",
+        "hash": "unleash",
+        "default": "b",
+        "variants": {"a": "A", "b": "B"},
+        "rollout": {"strategy": strategy, "stickiness": "default", **share},
+    }
+    body = {"metadata": {}, "spec": complete("FeatureFlag", flag)}
+    assert refused(body["spec"]) is None
+    engine = UnleashEngine()
+    feature = {"name": "f", "enabled": True, "strategies": strategies("f", body)}
+    engine.take_state(json.dumps({"version": 2, "features": [feature]}))
+    ours = compile_flag("f", body["spec"])
+    for at in range(1000):
+        user = {"targetingKey": f"u{at}", "sessionId": f"s{at}"}
+        session = {"sessionId": f"s{at}"}
+        for held, theirs in (
+            (user, {"userId": f"u{at}", "sessionId": f"s{at}"}),
+            (session, session),
+        ):
+            assert engine.get_variant("f", theirs).variant.name == ours(held).variant
+    chance = Counter(ours({}).variant for _ in range(1000))
+    their_chance = Counter(engine.get_variant("f", {}).variant.name for _ in range(1000))
+    assert 300 < chance["a"] < 500
+    assert 300 < their_chance["a"] < 500
+
+
+def test_weights_that_unleash_makes_add_up_are_read() -> None:
+    """Two of three variants that share what is left: 334, 333 and 333 of 1,000."""
+    from hrctl.drivers.unleash.reading import taken_over
+    from hrctl.drivers.unleash.strategies import normal
+
+    variants = [
+        {
+            "name": name,
+            "weight": weight,
+            "weightType": "variable",
+            "stickiness": "userId",
+            "payload": {"type": "string", "value": name},
+        }
+        for name, weight in (("x", 334), ("y", 333), ("z", 333))
+    ]
+    parameters = {"rollout": "100", "stickiness": "userId", "groupId": "f"}
+    found = {"name": "flexibleRollout", "parameters": parameters, "variants": variants}
+    spec = taken_over("f", [normal(found)], on=True)
+    assert spec["rollout"]["weights"] == {"x": 33.4, "y": 33.3, "z": 33.3}

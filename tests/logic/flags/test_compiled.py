@@ -23,12 +23,12 @@ BASE: dict[str, Any] = {
     "status": "ENABLED",
     "variants": {"on": True, "off": False},
     "default": "off",
-    "hash": "flagd-v2",
+    "hash": "fractional-v3",
     "targeting": [],
 }
 STAFF = [{"attribute": "email", "operator": "endsWith", "values": ["@acme.example"]}]
 RULE = {"attribute": "plan", "values": ["gold"], "variant": "on"}
-HASHES = pytest.mark.parametrize("pinned", ["flagd-v2", "unleash"])
+HASHES = pytest.mark.parametrize("pinned", ["fractional-v3", "unleash"])
 
 
 def flag(rollout: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hrctl.logic.flags.explain import RuleStep, ScheduleStep, SplitStep, explain
 from tests.drivers.flagd import pairs
 
 
-@pytest.mark.parametrize("pinned", ["flagd-v2", "unleash"])
+@pytest.mark.parametrize("pinned", ["fractional-v3", "unleash"])
 def test_the_last_step_gives_the_answer(pinned: str) -> None:
     random = Random(7)  # noqa: S311 - the same ones every time
     seen: set[type] = set()

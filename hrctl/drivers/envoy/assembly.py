@@ -33,7 +33,7 @@ from hrctl.logic.grid.selection import Nodes, select
 from hrctl.logic.mesh.order import hosts
 from hrctl.model.address import Address
 
-FORMAT: Final = 3  # to be raised where the same bodies make other files: then all are made anew
+FORMAT: Final = 4  # to be raised where the same bodies make other files: then all are made anew
 _FEW: Final = 20  # nodes that changed; beyond, each route with a grid is made anew
 
 Specs = Mapping[Address, Spec]

@@ -18,11 +18,15 @@ from hrctl.drivers.envoy.snapshot import CDS, RTDS, Files, Settings, listen_of, 
 from hrctl.drivers.envoy.weights import by_variant
 from hrctl.drivers.mesh.overlay import tell, write_over
 from hrctl.model.address import Address
+from hrctl.model.kinds.units import duration
 from hrctl.model.values import Body, Json, canonical
 
 Parts = dict[str, dict[str, Json]]  # address -> what it is called -> the part
 
 GONE: Final = "(not there)"
+ORDER: Final = "/routes"  # the path of a virtual host's routes, by `order`
+_HOST: Final = "virtual host "
+_CONFIGURATION: Final = "route configuration"
 REST: Final = "weights"  # of requests that no rule leads away
 
 
@@ -87,12 +91,9 @@ def _weights(
 def _of_file(path: str, resources: list[Resource]) -> Iterator[tuple[str | None, str, Json]]:
     for one in resources:
         if path.startswith("rds/"):
+            yield None, _CONFIGURATION, one
             for host in one.get("virtual_hosts", ()):
-                counts: dict[str | None, int] = {}
-                for route in host.get("routes", ()):
-                    owner = owner_of(route)
-                    number = counts[owner] = counts.get(owner, -1) + 1
-                    yield owner, f"{host.get('name')}/{number}", route
+                yield from _of_host(host)
         elif path == CDS:
             yield owner_of(one), str(one.get("name")), one
         elif path.startswith("eds/"):
@@ -101,6 +102,31 @@ def _of_file(path: str, resources: list[Resource]) -> Iterator[tuple[str | None,
             chains = one.get("filter_chains", ())
             owner = next((each for each in map(owner_of, chains) if each), None)
             yield owner, listeners.stat_prefix(str(one.get("name"))), one
+
+
+def _of_host(host: dict[str, Json]) -> Iterator[tuple[str | None, str, Json]]:
+    """Yield each route of a virtual host, and for each owner of one the virtual host itself."""
+    name, labelled = host.get("name"), _labelled(host)
+    for owner in dict.fromkeys(owner for owner, _, _ in labelled) or (None,):
+        yield owner, f"{_HOST}{name}", host
+    for owner, number, route in labelled:
+        yield owner, f"{name}/{number}", route
+
+
+def _labelled(host: Mapping[str, Json]) -> list[tuple[str | None, int, Json]]:
+    """Return the routes of a virtual host in order, with their owners and numbers."""
+    found: list[tuple[str | None, int, Json]] = []
+    counts: dict[str | None, int] = {}
+    for route in host.get("routes", ()):
+        owner = owner_of(route)
+        number = counts[owner] = counts.get(owner, -1) + 1
+        found.append((owner, number, route))
+    return found
+
+
+def order(host: Mapping[str, Json]) -> list[str]:
+    """Return names for the routes of a virtual host, in the order in which Envoy tries them."""
+    return [f"{owner or '(unmarked)'} {number}" for owner, number, _ in _labelled(host)]
 
 
 def altered(
@@ -116,11 +142,30 @@ def altered(
         differing = [
             one
             for name in sorted(mine.keys() | theirs.keys())
-            for one in _differing(name, "", mine.get(name, GONE), theirs.get(name, GONE))
+            for one in _compared(name, mine.get(name, GONE), theirs.get(name, GONE))
         ]
         if differing:
             found[address] = differing
     return found
+
+
+def _compared(part: str, expected: Json, live: Json) -> Iterator[Altered]:
+    """Yield what differs in a part; what it holds that is a part of its own is left out."""
+    name = part.partition(" ")[2]
+    inner = "virtual_hosts" if name == _CONFIGURATION else "routes"
+    if name != _CONFIGURATION and not name.startswith(_HOST):
+        yield from _differing(part, "", expected, live)
+    elif not isinstance(expected, dict) or not isinstance(live, dict):
+        sides = [side for side in (expected, live) if isinstance(side, dict)]
+        if not any(side.get(inner) for side in sides):  # else these are told
+            yield Altered(part, "", expected, live)
+    else:
+        outer = [{key: side[key] for key in side if key != inner} for side in (expected, live)]
+        yield from _differing(part, "", *outer)
+        if inner == "routes":
+            wanted, there = order(expected), order(live)
+            if [one for one in wanted if one in there] != [one for one in there if one in wanted]:
+                yield Altered(part, ORDER, wanted, there)
 
 
 def _differing(part: str, path: str, expected: Json, live: Json) -> Iterator[Altered]:
@@ -143,7 +188,8 @@ _FIELDS: Final = (
     (r"/route/retry_policy/per_try_timeout", "retry.perTryTimeout"),
     (r"/route/retry_policy.*", "retry"),
     (r"/route/(weighted_clusters|cluster).*", "destinations"),
-    (r"/match.*", "match"),
+    (r"/match.*|/routes", "match"),
+    (r"/domains.*", "hosts"),
     (r"/lb_policy", "loadBalancer"),
     (r"/outlier_detection/consecutive_5xx", "circuitBreaker.failureThreshold"),
     (r"/outlier_detection/base_ejection_time", "circuitBreaker.openFor"),
@@ -158,6 +204,7 @@ _FIELDS: Final = (
     (r"/endpoints.*", "destinations"),
     (r".*", "destinations"),
 )
+_DURATIONS: Final = frozenset({"timeout", "retry.perTryTimeout", "circuitBreaker.openFor"})
 _WEIGHT: Final = re.compile(r"/route/weighted_clusters/clusters/(\d+)/weight")
 
 
@@ -173,13 +220,23 @@ def overlay(address: Address, body: Body, found: Sequence[Altered]) -> Body:
         if index is not None and _set_weight(made, index, one):
             continue
         field = next(name for pattern, name in _FIELDS if re.fullmatch(pattern, one.path))
-        plain = isinstance(one.live, str | int | float) and ("." in field or field == "timeout")
-        if not (plain and write_over(made["spec"], field, one.live)):
+        value = _plain(field, one.live)
+        if value is None or not write_over(made["spec"], field, value):
             head = field.partition(".")[0]
             shown = one.live if isinstance(one.live, str) else canonical(one.live)
             name = one.path.rpartition("/")[2] or "it"
             tell(made["spec"], head, f"{name} is {shown} at {one.part}{one.path}")
     return made
+
+
+def _plain(field: str, live: Json) -> str | int | float | None:
+    """Return a live value in the form that the spec has it in; None where it has no such form."""
+    if field in _DURATIONS:  # Envoy writes 1500ms as 1.5s
+        try:
+            return duration(live)
+        except (ValueError, TypeError):
+            return None
+    return live if isinstance(live, str | int | float) and "." in field else None
 
 
 def _destination(address: Address, body: Body, one: Altered) -> int | None:

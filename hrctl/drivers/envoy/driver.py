@@ -80,6 +80,11 @@ class EnvoyDriver(MeshDriver["Altered"]):
 
         require_known(self.admin, self.context.instance)
 
+    def listens(self) -> set[str]:
+        """Return where Envoy listens: by its files, and by itself where one of them is gone."""
+        statuses = self.admin.json("/listeners?format=json").get("listener_statuses", ())
+        return self.place.listens() | {str(one.get("name")) for one in statuses}
+
     # -- looking ---------------------------------------------------------------------------------
 
     def holds(self, bodies: Mapping[Address, Body]) -> bool:

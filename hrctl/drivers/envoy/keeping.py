@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.envoy.assembly import Made
-from hrctl.drivers.envoy.drift import GONE, REST, Altered, located
-from hrctl.drivers.envoy.snapshot import RTDS, Settings
+from hrctl.drivers.envoy.drift import GONE, ORDER, REST, Altered, located, order
+from hrctl.drivers.envoy.snapshot import LDS, RTDS, Settings
 from hrctl.model.address import Address
 from hrctl.model.values import Body, Json
 
@@ -55,7 +55,8 @@ def kept(
         settings: of the instance.
 
     Raises:
-        HrctlError: HR217, where the place has changed, or a whole part came or went by hand.
+        HrctlError: HR217, where the place has changed, or a whole part came or went by hand, but
+            for listeners that are gone.
     """
     if not altered:
         return made
@@ -69,8 +70,12 @@ def kept(
                 continue
             done.add((one.part, one.path))
             try:
-                if one.part.startswith(f"{RTDS} "):
+                if one.part.startswith(f"{LDS} ") and one.live == GONE:
+                    _take_out(fresh[LDS], mine.get(one.part))
+                elif one.part.startswith(f"{RTDS} "):
                     _set_weight(fresh[RTDS], mine, one)
+                elif one.path == ORDER:
+                    _reorder(mine.get(one.part, _MISSING), one)
                 else:
                     _set(mine.get(one.part, _MISSING), one.path, one)
             except _ConflictError:
@@ -104,6 +109,24 @@ def _set_weight(resources: list[dict[str, Any]], mine: Mapping[str, Json], one: 
     if len(keys) != 1 or one.live is None:
         raise _ConflictError
     layer[keys[0]] = one.live
+
+
+def _take_out(resources: list[dict[str, Any]], listener: Any) -> None:
+    """Leave out a listener that is gone: another program has its port, or somebody removed it."""
+    places = [at for at, one in enumerate(resources) if one is listener]
+    if not places:
+        raise _ConflictError
+    del resources[places[0]]
+
+
+def _reorder(host: Any, one: Altered) -> None:
+    """Bring the routes of a virtual host into the order that somebody gave them."""
+    if not isinstance(host, dict) or order(host) != one.expected:
+        raise _ConflictError
+    routes = dict(zip(order(host), host["routes"], strict=True))
+    if routes.keys() != set(one.live):
+        raise _ConflictError
+    host["routes"] = [routes[name] for name in one.live]
 
 
 def _is_weight(key: str, variant: str, cluster: str) -> bool:

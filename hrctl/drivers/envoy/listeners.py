@@ -118,6 +118,8 @@ def _tracing() -> Resource:
     }
     return {
         "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": config},
-        "random_sampling": {"value": 100},  # each route says its own share
+        # what a route does not say for itself is not traced, whatever others of the listener say
+        "client_sampling": {"value": 0},
+        "random_sampling": {"value": 0},
         "spawn_upstream_span": True,
     }

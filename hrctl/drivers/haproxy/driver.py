@@ -44,9 +44,9 @@ class HaproxyDriver(MeshDriver["Altered"]):
         from hrctl.drivers.mesh import embedded
 
         self.place.make()
-        # with such a listener it would not start; so all routes are drift, and who has it is told
-        if embedded.taken(self.place, self.place.listens()):
-            self.place.empty()
+        # with such a listener it would not start; so its routes are drift, and who has it is told
+        if taken := embedded.taken(self.place, self.place.listens()):
+            self.place.leave(taken)
         start(self.place, self.runtime, self.context.instance)
 
     def require_known(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,7 +29,9 @@ from hrctl.drivers.haproxy.configuration import (
     State,
     configuration,
 )
+from hrctl.drivers.haproxy.frontends import called
 from hrctl.drivers.haproxy.runtime import is_path
+from hrctl.drivers.haproxy.text import binding, without_binds
 from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.mesh.names import DEFAULT_LISTEN
@@ -123,16 +125,20 @@ class Place(MeshPlace):
         except OSError as error:
             raise self.cannot_write(error) from error
 
-    def empty(self) -> None:
-        """Put a configuration without routes in place of what was applied, which stays noted.
+    def leave(self, listens: Collection[str]) -> None:
+        """Take listeners out of the file; what was applied stays noted, so that is drift.
 
         Raises:
             HrctlError: HR083, where that cannot be.
         """
+        frontends = {f"frontend {called(listen)}" for listen in listens}
+        name = self.settings.config.name
         try:
             with self.lock():
-                self.put(configuration({}, self.settings).files)
-                self._note({**self.applied(), "listens": []})
+                text = self.settings.config.read_text("utf-8", "replace")
+                self.put({name: without_binds(text, frontends).encode()})
+                left = [one for one in self.listens() if one not in listens]
+                self._note({**self.applied(), "listens": left})
         except OSError as error:
             raise self.cannot_write(error) from error
 
@@ -186,12 +192,17 @@ class Place(MeshPlace):
 
     def note(self, made: Configuration, followed: Mapping[str, Json]) -> None:
         """Note what was written and with which settings, and that it is loaded."""
+        try:
+            there = binding(self.settings.config.read_text("utf-8", "replace"))
+        except FileNotFoundError:
+            there = set()
+        listens = sorted(one for one in made.listens if f"frontend {called(one)}" in there)
         self._note(
             {
                 "files": digests(made.files),
                 "state": digest_of(made.state),
                 "backends": [one.name for one in made.backends],
-                "listens": sorted(made.listens),
+                "listens": listens,
                 "loaded": True,
                 "settings": followed,
             }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from hrctl.model.kinds.units import seconds
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%=(),+*|&!-]+")
+_BINDING: Final = re.compile(r"^(frontend \S+)|^\s+bind ", re.MULTILINE)
 _LONGEST: Final = 2_073_600_000  # milliseconds, 24 days: HAProxy counts to 2**31
 _MOST: Final = 2**31 - 1
 OWNER: Final = "    # "  # before the address that the lines below were made for
@@ -53,6 +54,27 @@ def condition(fetch: str, how: str, patterns: Iterable[str]) -> list[str]:
 def exactly(fetch: str, value: str) -> str:
     """The condition that a text is another one; an empty pattern would be none."""
     return condition(fetch, "str", [value])[0] if value else f"{quoted(fetch)} -m len 0"
+
+
+def without_binds(text: str, frontends: Collection[str]) -> str:
+    """Return a configuration in which some frontends (``frontend NAME``) listen nowhere."""
+    section, lines = "", []
+    for line in text.splitlines():
+        if line.strip() and not line[0].isspace():
+            section = " ".join(line.split()[:2])
+        if section not in frontends or line.split()[:1] != ["bind"]:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def binding(text: str) -> set[str]:
+    """Return the frontends of a configuration (``frontend NAME``) that listen somewhere."""
+    found, frontend = set(), ""
+    for match in _BINDING.finditer(text):
+        frontend = match[1] or frontend
+        if not match[1]:
+            found.add(frontend)
+    return found
 
 
 def blocks(text: str) -> Iterator[tuple[str, str | None, str]]:

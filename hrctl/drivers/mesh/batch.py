@@ -148,7 +148,7 @@ class MeshBatch(ABC):
         """
         place = self._mesh.place
         default, routes = str(place.given["listen"]), self._bodies.of("Route")
-        listeners = Listeners(routes, default, place.listens(), local=place.embedded)
+        listeners = Listeners(routes, default, self._mesh.listens(), local=place.embedded)
         for one in accepted:
             listeners.leave(one.change.previous_address or one.change.address)
         found: dict[int, Outcome] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
@@ -105,6 +105,10 @@ class MeshDriver(ABC, Generic[Part]):
     @abstractmethod
     def active(self) -> Mapping[tuple[str, int], int]:
         """Host and port -> requests and streams that run there now."""
+
+    def listens(self) -> Collection[str]:
+        """Return where the proxy listens, ``host:port`` each: no other program has these."""
+        return self.place.listens()
 
     # -- the same for all ------------------------------------------------------------------------
 

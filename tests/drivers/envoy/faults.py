@@ -123,6 +123,26 @@ class Faults(ABC):
         assert mesh.get("/").body == "v1"
         assert mesh.driver.altered() == {}
 
+    def test_a_taken_port_holds_up_no_other(self, mesh: Mesh) -> None:
+        """The port of one route is taken while the proxy is down; another route changes."""
+        other, place = "acme:Route/other", f"127.0.0.1:{free_ports()}"
+        mesh.route(destinations=[mesh.to("v1")])
+        mesh.put({other: body_of(mesh, "v1", listen=place)})
+        assert mesh.driver.down()
+        at_other = replace(mesh, port=int(place.rpartition(":")[2]))
+        with socket.create_server(("127.0.0.1", mesh.port)):
+            mesh.put({other: body_of(mesh, "v2", listen=place)})
+            assert at_other.get("/").body == "v2"
+            assert WEB in mesh.driver.altered()
+            wanted = {WEB: body_of(mesh, "v1"), other: body_of(mesh, "v3", listen=place)}
+            found = mesh.apply(wanted)
+            assert (found[WEB].result, code(found[WEB])) == (Result.FAILED, "HR088")
+            assert found[other].result is Result.DONE, found[other].error
+            assert at_other.get("/").body == "v3"
+        mesh.put({WEB: body_of(mesh, "v1")})
+        assert mesh.get("/").body == "v1"
+        assert mesh.driver.altered() == {}
+
     def test_http_and_tcp_do_not_share_a_listener(self, mesh: Mesh) -> None:
         mesh.route(destinations=[mesh.to("v1")])
         found = mesh.apply({"acme:Route/tcp": body_of(mesh, "v2", type="TCP")})["acme:Route/tcp"]

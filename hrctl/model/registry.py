@@ -13,6 +13,7 @@ from typing import Any, Final
 from hrctl.diagnostics import Severity
 from hrctl.model.address import Address
 from hrctl.model.document import Document, Finding, Place
+from hrctl.model.expansion import Allowance
 from hrctl.model.kinds import desugar, kind
 from hrctl.model.kinds.meshed import COMPARED, compared
 from hrctl.model.scope import LEVELS, Scope, Template, is_handed_down
@@ -35,6 +36,7 @@ class Record:
     templates and patches for the registries below; `registry` is its own document.
     `secrets` are the encrypted values in the documents that lie in this registry. `mesh` holds
     what routes and nodes are compared by, `hashes` what each flag pins (None: nothing).
+    `inherited` counts instances of templates, and characters that resources inherit.
     """
 
     path: str
@@ -51,6 +53,7 @@ class Record:
     expires: dict[int, str] = field(default_factory=dict)
     mesh: dict[int, dict[str, Any]] = field(default_factory=dict)
     hashes: dict[int, str | None] = field(default_factory=dict)
+    inherited: list[int] = field(default_factory=lambda: [0, 0])
     secrets: list[SecretRow] = field(default_factory=list)
     handed: list[Document] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -71,7 +74,11 @@ class Record:
 
 
 def build(
-    scope: Scope, folder: str, documents: Sequence[Document], check_spec: CheckSpec
+    scope: Scope,
+    folder: str,
+    documents: Sequence[Document],
+    check_spec: CheckSpec,
+    allowance: Allowance,
 ) -> Record | list[Finding]:
     """Make the record of the registry in a folder; only findings where it has no usable document.
 
@@ -79,6 +86,8 @@ def build(
     2. Sort the rest into plain documents, templates and patches; refuse what has no place here.
     3. A row for each plain document, then for each inherited template of this level, patched.
     4. A spec is checked where it inherits something, or was not valid on its own.
+
+    No row is made of what the `allowance` of the whole tree has no room for.
     """
     own, findings = _own_document(folder, documents)
     if own is None:
@@ -92,7 +101,7 @@ def build(
     record.handed = [one for one in rest if is_handed_down(one)]
     findings.extend(_check_handed(scope, own, record.handed))
     inner = scope.below(own, path, record.handed)
-    rows = _Rows(record, inner, check_spec)
+    rows = _Rows(record, inner, check_spec, allowance)
     for document in (own, *rest):
         record.secrets += secrets_in(path, document)
         if not is_handed_down(document):
@@ -279,11 +288,26 @@ def _twice(document: Document, first: Document, address: str) -> Finding:
     )
 
 
+def over(allowance: Allowance, place: Place, pointer: str) -> Finding:
+    """Say that a tree expands too far, and that no more is built."""
+    allowance.exhausted = True
+    return Finding(
+        place,
+        pointer,
+        "HR343",
+        allowance.summary(),
+        hint="divide the project, or hand down fewer documents to fewer registries",
+    )
+
+
 class _Rows:
     """Adds rows to a record, one resource each."""
 
-    def __init__(self, record: Record, scope: Scope, check_spec: CheckSpec) -> None:
+    def __init__(
+        self, record: Record, scope: Scope, check_spec: CheckSpec, allowance: Allowance
+    ) -> None:
         self._record = record
+        self._allowance = allowance
         self._scope = scope
         self._check_spec = check_spec
         self._seen: dict[str, Document] = {}
@@ -301,6 +325,8 @@ class _Rows:
         index = len(record.addresses)
         driver = scope.driver(base.kind)
         defaults, defaults_digest = scope.defaults(base.kind)
+        if not self._has_room(template, scope.defaults_size(base.kind)):
+            return
         parts = [base.digest, driver, defaults_digest, *(one.digest for one in template.patches)]
         record.addresses.append(address)
         record.drivers.append(driver)
@@ -330,6 +356,22 @@ class _Rows:
             record.hashes[index] = pinned if isinstance(pinned, str) else None
         if isinstance(expires := spec.get("expires"), str):
             record.expires[index] = expires
+
+    def _has_room(self, template: Template, defaults: int) -> bool:
+        """Count what a row inherits, and say so once where that is too much."""
+        allowance, base = self._allowance, template.base
+        instances = 1 if base.metadata.get("instances") else 0
+        inherited = (base, *template.patches) if instances else template.patches
+        characters = defaults + sum(map(allowance.size, inherited))
+        self._record.inherited[0] += instances
+        self._record.inherited[1] += characters
+        if allowance.exhausted:
+            return False
+        if allowance.take(instances, characters):
+            return True
+        field = "/metadata/instances" if instances else "/metadata/name"
+        self._record.findings.append(over(allowance, base.place, field))
+        return False
 
     def _source(self, document: Document) -> int:
         found = self._sources.setdefault(document.path, len(self._sources))

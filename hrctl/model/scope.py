@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hrctl.model.document import Document
 from hrctl.model.kinds import desugar
-from hrctl.model.values import Json, digest, digest_bytes, merge
+from hrctl.model.values import Json, canonical, digest, digest_bytes, merge
 
 LEVELS: Final = ("ROOT", "DOMAIN", "PROJECT", "ENVIRONMENT", "TENANT")
 Key = tuple[str, str, str]  # kind, name, and the level of the instances
@@ -43,6 +43,7 @@ class Scope:
     templates: Mapping[Key, Template] = field(default_factory=dict)
     digest: str = ""
     _defaults: dict[str, tuple[dict[str, Json], str]] = field(default_factory=dict)
+    _sizes: dict[str, int] = field(default_factory=dict)
 
     def defaults(self, kind: str) -> tuple[dict[str, Json], str]:
         """The merged partial spec for a kind, and its digest ("" where there is none)."""
@@ -62,13 +63,22 @@ class Scope:
         keys = ((document.kind, document.name, level) for level in LEVELS)
         return [self.templates[key] for key in keys if key in self.templates]
 
+    def defaults_size(self, kind: str) -> int:
+        """The characters of the merged partial spec for a kind."""
+        size = self._sizes.get(kind)
+        if size is None:
+            merged = self.defaults(kind)[0]
+            size = self._sizes[kind] = len(canonical(merged)) if merged else 0
+        return size
+
     def driver(self, kind: str) -> str:
         """The driver instance that a kind is bound to here."""
         return self.drivers.get(kind, "local")
 
     def below(self, registry: Document, path: str, documents: Sequence[Document]) -> Scope:
         """The scope of a child registry with these templates and patches of its own."""
-        templates = dict(self.templates)
+        # most registries hand down nothing of their own: they share what they inherit
+        templates = dict(self.templates) if documents else {}
         for document in documents:
             if document.metadata.get("patch"):
                 for template in self.templates_of(document):
@@ -86,7 +96,7 @@ class Scope:
             level=str(spec.get("level", "")),
             drivers={**self.drivers, **(spec.get("drivers") or {})},
             documents=(*self.documents, registry),
-            templates=templates,
+            templates=templates if documents else self.templates,
             digest=digest_bytes("\0".join([self.digest, path, registry.digest, *own]).encode()),
         )
 

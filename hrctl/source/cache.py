@@ -24,7 +24,7 @@ import msgpack
 
 from hrctl import __version__
 
-FORMAT: Final = f"{__version__}/14"
+FORMAT: Final = f"{__version__}/15"
 _SUM: Final = 8
 _LOOKUP: Final = 500  # variables in one statement
 _KEEP: Final = 4  # rows kept for each one in use, for branches that are switched to and fro

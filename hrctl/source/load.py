@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 from hrctl.diagnostics import Diagnostic, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.document import Finding
-from hrctl.model.registry import REGISTRY_FILE, Record, build
+from hrctl.model.expansion import Allowance
+from hrctl.model.registry import REGISTRY_FILE, Record, build, over
 from hrctl.model.scope import LEVELS, Scope
 from hrctl.model.tree import Reading, Tree
 from hrctl.model.tree import build as build_tree
@@ -146,6 +147,7 @@ class _Loading:
         self._records: list[Record] = []
         self._scopes: dict[str, Scope] = {}
         self._findings: list[Finding] = []
+        self._allowance = Allowance()
         self._plain: list[Diagnostic] = []
         self._fresh: set[str] = set()
         self._shrunk: set[str] = set()  # fresh ones that lost a resource, or may have
@@ -163,7 +165,7 @@ class _Loading:
         scopes: dict[str | None, Scope] = {None: Scope()}
         for folder in sorted(groups, key=lambda one: (one.count("/") + bool(one), one)):
             outer = _above(folder, groups)
-            if outer in self._broken:
+            if outer in self._broken or self._allowance.exhausted:
                 self._broken.add(folder)  # what it inherits is not known
             else:
                 self._registry(folder, scopes[outer], groups[folder], scopes)
@@ -244,7 +246,9 @@ class _Loading:
         if record is not None and not self._is_current(record):
             self._before[folder] = record
             record = None
-        if record is None:
+        if record is not None and not self._allowance.take(*record.inherited):
+            record.findings = [over(self._allowance, record.registry.place, "/metadata/name")]
+        elif record is None:
             made = self._build(folder, above, paths)
             if made is None:
                 self._broken.add(folder)
@@ -252,7 +256,8 @@ class _Loading:
             record = made
             self._note(record, key, paths)
         self._findings += record.findings
-        if record.level not in LEVELS:  # told above; what lies below would be misjudged
+        # told above; what lies below would be misjudged
+        if record.level not in LEVELS or self._allowance.exhausted:
             self._broken.add(folder)
             return
         self._records.append(record)
@@ -275,7 +280,8 @@ class _Loading:
         if before is None or not set(before.addresses) <= set(record.addresses):
             self._shrunk.add(record.path)
         if (
-            self._sources.failed.isdisjoint(paths)
+            not self._allowance.exhausted
+            and self._sources.failed.isdisjoint(paths)
             and self._sources.moved.isdisjoint(source[0] for source in record.sources)
             and self._sources.moved.isdisjoint(paths)
             and not any(one.severity is Severity.ERROR for one in record.findings)
@@ -286,7 +292,7 @@ class _Loading:
         """None, and why, where its registry.yaml is of no use."""
         self._plain += self._sources.parse(paths).diagnostics
         documents = [one for path in paths for one in self._sources.documents(path)]
-        made = build(above, folder, documents, _check_spec)
+        made = build(above, folder, documents, _check_spec, self._allowance)
         if isinstance(made, Record):
             if folder == self._manifests:  # where spec.root points; that folder's name is free
                 made.findings = [one for one in made.findings if one.code != "HR050"]

@@ -24,6 +24,7 @@ _COLUMNS: Final = (
     "expires",
     "mesh",
     "hashes",
+    "inherited",
 )
 
 

@@ -1,0 +1,114 @@
+"""Trees that expand stop at a limit, with one diagnostic, before the memory is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from hrctl.model import expansion
+from tests.conftest import ProjectFolder
+
+ROOT = """
+apiVersion: hrctl.dev/v1
+kind: Registry
+metadata: {name: acme}
+spec: {level: ROOT}
+"""
+ENVIRONMENT = """
+apiVersion: hrctl.dev/v1
+kind: Registry
+metadata: {name: %s}
+spec: {level: ENVIRONMENT}
+"""
+SERVICE = """
+---
+apiVersion: hrctl.dev/v1
+kind: Service
+metadata: {name: %s, instances: ENVIRONMENT}
+spec: {type: API, command: [run]}
+"""
+
+
+def expand(folder: ProjectFolder, documents: int, registries: int) -> None:
+    folder.write(
+        {"registry.yaml": ROOT, "all.yaml": "".join(SERVICE % f"s{at}" for at in range(documents))}
+        | {f"e{at}/registry.yaml": ENVIRONMENT % f"e{at}" for at in range(registries)}
+    )
+
+
+def validated(folder: ProjectFolder) -> tuple[int, str, int]:
+    """Run `hrctl validate`; its exit code, its report and its peak of memory in MiB."""
+    report = folder.root.parent / "report"
+    with report.open("wb") as out:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "hrctl", "-C", str(folder.root), "validate"],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, out.fileno(), 2),
+            ],
+        )
+        _, status, usage = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), report.read_text("utf-8"), usage.ru_maxrss // 1024
+
+
+def test_millions_of_instances_are_not_made(folder: ProjectFolder) -> None:
+    expand(folder, 1500, 1500)
+    code, report, memory = validated(folder)
+    assert code == 1
+    assert report.count("HR343") == 2, report  # and the line on `hrctl explain`
+    assert "more than 200,000 instances of documents in the whole tree" in report
+    assert "1 error" in report
+    assert memory < 1024
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_limit_counts_what_the_cache_spares(
+    folder: ProjectFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    cached: bool,  # noqa: FBT001
+) -> None:
+    expand(folder, 10, 10)
+    if cached:
+        records = folder.load().tree.records
+        assert sum(len(record.addresses) for record in records) == 111
+    folder.close()
+    monkeypatch.setattr("hrctl.source.load.Allowance", lambda: expansion.Allowance(instances=99))
+    (told,) = [one for one in folder.told() if "HR343" in one]
+    assert told.startswith("e9/registry.yaml" if cached else "all.yaml")
+
+
+def test_what_was_left_out_is_not_kept(folder: ProjectFolder) -> None:
+    expand(folder, 10, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hrctl.source.load.Allowance", lambda: expansion.Allowance(instances=55))
+        assert len([one for one in folder.told() if "HR343" in one]) == 1
+    folder.close()
+    assert folder.told() == []
+
+
+def test_inherited_text_is_counted_for_each_resource(
+    folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "hrctl.source.load.Allowance", lambda: expansion.Allowance(characters=100_000)
+    )
+    large = "x" * 5_000
+    services = "".join(
+        SERVICE.replace(", instances: ENVIRONMENT", "") % f"s{at}" for at in range(21)
+    )
+    folder.write(
+        {
+            "registry.yaml": ROOT.replace(
+                "{level: ROOT}",
+                f"{{level: ROOT, defaults: {{Service: {{env: {{A: {large}}}}}}}}}",
+            ),
+            "all.yaml": services,
+        }
+    )
+    (told,) = [one for one in folder.load().diagnostics if one.code != "HR062"]
+    assert told.code == "HR343"
+    assert "inherit more than" in told.summary

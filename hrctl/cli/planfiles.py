@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hrctl.diagnostics import HrctlError
 from hrctl.files import atomic
-from hrctl.model import planfile
+from hrctl.model import plancheck, planfile
 from hrctl.model.plan import Plan
 
 
@@ -40,4 +40,12 @@ def read(path: Path) -> Plan:
             f"plan file {path} cannot be read: {why}",
             hint=f"`hrctl plan --out {path}` makes one",
         ) from error
-    return planfile.from_json(data)
+    plan = planfile.from_json(data)
+    fault = plancheck.disorder(plan)
+    if fault is not None:
+        raise HrctlError.of(
+            "HR124",
+            f"the plan file was altered and sealed anew: it {fault}",
+            hint="make the plan again",
+        )
+    return plan

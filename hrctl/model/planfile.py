@@ -85,8 +85,10 @@ def from_json(text: str | bytes) -> Plan:
 
     Raises:
         HrctlError: HR123, where another version of hrctl wrote it; HR124, where it is cut short
-            or was altered.
+            or was altered, also where the digest was made anew.
     """
+    from hrctl.model import plancheck
+
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -101,12 +103,20 @@ def from_json(text: str | bytes) -> Plan:
             hint="make the plan with the same hrctl that applies it",
         )
     found = content.pop("digest", None)
-    if found != digest(content):
-        raise _damaged("was altered after it was saved")
     try:
-        return _plan(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(f"is not complete: {error}") from error
+        sealed = found == digest(content)
+    except (ValueError, RecursionError) as error:
+        raise _damaged("holds a value that hrctl does not write") from error
+    if not sealed:
+        raise _damaged("was altered after it was saved")
+    place = plancheck.misfit(content)
+    if place is not None:
+        raise _damaged(f"was altered and sealed anew: {place} is not of the format")
+    plan = _plan(content)
+    fault = plancheck.contradiction(plan, content)
+    if fault is not None:
+        raise _damaged(f"was altered and sealed anew: it {fault}")
+    return plan
 
 
 def summary(plan: Plan) -> dict[str, int]:

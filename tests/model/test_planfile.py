@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from hrctl.cli import planfiles
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, Severity, Span
 from hrctl.model.address import Address
 from hrctl.model.plan import ABSENT, Action, Change, FieldChange, Lifecycle, Plan, Reason
@@ -157,6 +161,7 @@ def without_digest(**changed: Any) -> dict[str, Any]:
         to_json(small()).replace("c0ffee", "c0ffe0"),
         json.dumps({"format_version": FORMAT_VERSION}),
         json.dumps({**without_digest(), "digest": "0" * 32}),
+        json.dumps({**without_digest(serial=float("inf")), "digest": "0" * 32}),
         json.dumps(without_digest(serial=4) | {"digest": digest(without_digest())}),
         json.dumps(
             {"format_version": FORMAT_VERSION, "digest": digest({"format_version": FORMAT_VERSION})}
@@ -206,3 +211,97 @@ def test_summary() -> None:
 def test_the_schema_on_disk_is_the_one_of_the_code() -> None:
     Draft202012Validator.check_schema(plan_schema())
     assert json.loads(SCHEMA.read_text("utf-8")) == plan_schema()
+
+
+def _places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a plan but those inside of bodies and values, which may be anything."""
+    yield path
+    if path and path[-1] in {"before", "after", "applied", "recorded", "desired", "live"}:
+        return
+    items = enumerate(value) if isinstance(value, list) else ()
+    for key, item in value.items() if isinstance(value, dict) else items:
+        if (*path, key) != ("options",):
+            yield from _places(item, (*path, key))
+
+
+def _resealed(content: dict[str, Any], path: tuple[str | int, ...], value: Any) -> str:
+    altered = json.loads(json.dumps(content))
+    at = altered
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(altered | {"digest": digest(altered)})
+
+
+WRONG: tuple[Any, ...] = (None, True, -1, 1.5, "x", [], {}, ["x"], {"x": 1}, [None])
+
+
+def test_what_was_altered_and_sealed_anew_gives_a_diagnostic_or_a_plan() -> None:
+    """Whatever stands at any place of a plan with everything in it."""
+    case = Path(__file__).parents[1] / "plans/update-drifted/plan.json"
+    content = json.loads(case.read_text("utf-8"))
+    del content["digest"]
+    codes = Counter[str]()
+    for path in list(_places(content))[1:]:
+        for value in WRONG:
+            try:
+                to_json(from_json(_resealed(content, path, value)))
+                codes["plan"] += 1
+            except HrctlError as error:
+                codes[error.diagnostics[0].code] += 1
+    assert set(codes) <= {"plan", "HR123", "HR124"}
+    assert codes["HR124"] > 10 * codes["plan"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (("changes", 0, "after"), "text", "/changes/0/after is not of the format"),
+        (("changes", 0, "action"), "create", "/changes/0/action is not of the format"),
+        (("serial",), True, "/serial is not of the format"),
+        (("summary", "add"), 7, "a 'summary' that does not follow from its changes"),
+        (("changes", 0, "actions"), ["delete"], "does not follow from its changes"),
+        (("changes", 0, "digest"), "other", None),
+    ],
+)
+def test_a_sealed_plan_follows_from_its_changes(
+    path: tuple[str | int, ...], value: Any, why: str | None
+) -> None:
+    text = _resealed(without_digest(), path, value)
+    if why is None:
+        assert from_json(text).changes[0].digest == value
+        return
+    with pytest.raises(
+        HrctlError, match="HR124 the plan file was altered and sealed anew"
+    ) as error:
+        from_json(text)
+    assert why in error.value.diagnostics[0].summary
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ([("a", ["b"]), ("b", ["a"])], "lets changes wait for each other"),
+        ([("a", ["z"])], "lets acme:Config/a wait for acme:Config/z, which it does not change"),
+        ([("a", []), ("a", [])], "has two changes of one address"),
+    ],
+)
+def test_a_plan_whose_order_is_impossible_is_refused(
+    changes: list[tuple[str, list[str]]], why: str, tmp_path: Path
+) -> None:
+    made = tuple(
+        Change(
+            Address(f"acme:Config/{name}"),
+            Action.CREATE,
+            Reason.NEW,
+            "local",
+            after={"x": 1},
+            waits_for=tuple(Address(f"acme:Config/{one}") for one in needs),
+        )
+        for name, needs in changes
+    )
+    plan = replace(small(), changes=made, drivers={"local": "1"})
+    (tmp_path / "a.plan").write_text(to_json(plan))
+    with pytest.raises(HrctlError, match="HR124") as error:
+        planfiles.read(tmp_path / "a.plan")
+    assert why in error.value.diagnostics[0].summary

@@ -205,7 +205,7 @@ def test_gitlab(branch: Path, forge: Forge, gitlab: dict[str, str]) -> None:
     git(branch, gitlab, "checkout", "-q", "main")
     runner.script({"script": ["hrctl apply --yes"]}, {})
     git(branch, gitlab, "checkout", "-q", "change")
-    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_DIR": str(branch)}
     begin = jobs[".hrctl"]["before_script"][:2]  # what follows installs hrctl
     state = {"HRCTL_STATE_DIR": str(branch / ".hrctl")}
     for _ in range(2):

@@ -326,8 +326,9 @@ def _show_plan(session: Session, plan: Plan | None) -> None:
 
 def _commit_here(session: Session, draft: Draft, message: str) -> str:
     """Write the files and commit them on what is checked out; put them back where that fails."""
-    draft.write()
     paths = draft.paths
+    with session.drafts_noted(paths):
+        draft.write()
     try:
         commit = edits.commit_files(session, paths, message)
     except BaseException as error:

@@ -12,6 +12,30 @@ from hrctl.cli.console import Console
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what is under way as Ctrl-C does, so that it is taken back.
+
+    Under nohup SIGHUP stays ignored.
+    """
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wanted = (signal.SIGTERM, signal.SIGHUP)
+    signals = [one for one in wanted if signal.getsignal(one) is signal.SIG_DFL]
+    for one in signals:
+        signal.signal(one, handle)
+    try:
+        yield
+    finally:
+        for one in signals:
+            signal.signal(one, signal.SIG_DFL)
+
+
+@contextmanager
 def stoppable(console: Console) -> Iterator[threading.Event]:
     """Yield an event that the first signal sets; the second one raises KeyboardInterrupt.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hrctl.source.project import Project
 
 LOCAL = "local"
+_DRAFTS = "edit.folders"  # in the folder of the state
 
 
 class InvalidTree(HrctlError):  # noqa: N818  # a kind of HrctlError, named for what it says
@@ -88,6 +89,29 @@ class Session:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         self._edit_lock.enter_context(lock.exclusive(folder / "edit.lock"))
+        self._sweep_drafts()
+
+    @contextmanager
+    def drafts_noted(self, paths: Iterable[str]) -> Iterator[None]:
+        """Note the folders of files that are about to be written.
+
+        The next command that edits removes what a killed one has left there.
+        """
+        note = self.project.state_dir / _DRAFTS
+        folders = sorted({Path(one).parent.as_posix() for one in paths})
+        note.write_text("".join(f"{one}\n" for one in folders), encoding="utf-8")
+        yield
+        note.unlink()
+
+    def _sweep_drafts(self) -> None:
+        from hrctl.files import atomic
+
+        note = self.project.state_dir / _DRAFTS
+        if note.exists():
+            for folder in note.read_text("utf-8").splitlines():
+                if (self.project.root / folder).is_dir():
+                    atomic.sweep(self.project.root / folder)
+            note.unlink()
 
     def unlock_edits(self) -> None:
         """Let other commands edit; no error where the lock is not taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -142,6 +143,67 @@ def test_a_plan_that_another_run_made_stale_is_made_again(project: Path) -> None
     assert is_settled(project)
 
 
+KILLED = """
+import os, signal, sys
+from hrctl.files import atomic
+
+def killed(draft):
+    os.kill(os.getpid(), signal.{signal})
+    signal.pause()
+
+atomic._Draft.commit = killed
+from hrctl.cli.main import main
+main()
+"""
+
+
+def drafts(root: Path) -> list[str]:
+    return [one.name for one in root.rglob("*.hrctl-draft")]
+
+
+def test_the_next_edit_removes_the_draft_of_a_killed_one(project: Path) -> None:
+    script = project / "slow.py"
+    script.write_text(KILLED.format(signal="SIGKILL"))
+    (project / "below").mkdir()
+    (project / "c1.yaml").rename(project / "below/c1.yaml")
+    edit = ("config", "set", "SIZE", "5", "--config")
+    done = subprocess.run([sys.executable, script, *edit, "c1"], cwd=project, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(drafts(project)) == 1
+    assert hrctl(project, *edit, "c0").returncode == 0
+    assert drafts(project) == []
+    assert "value: 0" in (project / "below/c1.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_an_edit_that_is_ended_by_a_signal_leaves_nothing(project: Path, name: str) -> None:
+    script = project / "slow.py"
+    script.write_text(KILLED.format(signal=name))
+    done = subprocess.run(
+        [sys.executable, script, "config", "set", "SIZE", "5", "--config", "c0", "--commit"],
+        cwd=project,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert drafts(project) == []
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_commit_that_git_refuses_says_how_to_finish(project: Path) -> None:
+    git(project, "config", "commit.gpgSign", "true")
+    git(project, "config", "gpg.program", "false")
+    edit = ("config", "set", "SIZE", "5", "--config", "c0", "--commit", "--apply", "--yes")
+    done = hrctl(project, *edit)
+    assert done.returncode == 1
+    assert "HR066" in done.stderr
+    assert "The edit of c0.yaml stands; it is not committed and not applied." in done.stderr
+    assert "To finish: run the same command again" in done.stderr
+    git(project, "config", "commit.gpgSign", "false")
+    assert hrctl(project, *edit).returncode == 0
+    assert hrctl(project, "apply", "--yes").returncode == 0
+    assert is_settled(project)
+
+
 def test_many_edits_and_applies_at_once(project: Path) -> None:
     """Set HRCTL_RACES for a longer run by hand."""
     assert hrctl(project, "apply", "--yes").returncode == 0
@@ -152,5 +214,5 @@ def test_many_edits_and_applies_at_once(project: Path) -> None:
             for one, at in enumerate((0, 0, number % CONFIGS))
         ]
         results = ended(processes)
-        assert [code for code, _ in results] == [0, 0, 0], results
+        assert [code for code, _ in results] == [0, 0, 0], [text for code, text in results if code]
     assert is_settled(project)

@@ -20,6 +20,7 @@ import typer
 from hrctl.cli.app import console_of
 from hrctl.cli.console import Console
 from hrctl.cli.exits import Exit
+from hrctl.cli.interrupt import interruptible
 from hrctl.cli.options import Wait
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.diagnostics import HrctlError, SafetyError, Severity
@@ -117,40 +118,67 @@ def finish(session: Session, draft: Draft, wish: Wish) -> int:
     elif not console.json_output:
         console.lines(painted(console, lines) if wish.told is None else lines)
     beside = _changed(session, draft.paths) if wish.then.commit else []
-    with ExitStack() as opened:
+    progress = _Progress(console, draft, wish)
+    with interruptible(), ExitStack() as opened:
         edited = opened.enter_context(Session(console))
         if lines and not _write(edited, draft, wish.tolerated):
             return Exit.ERROR
         plan = _foreseen(edited, draft, wish) if wish.then.apply else None
-        commit = _commit(session, draft, wish)
-        if commit is not None and beside:
-            console.note(f"{', '.join(beside)} had other changes, which are in this commit, too.")
-        _tell(console, draft, wish, lines, commit)
-        if plan is None:
-            return Exit.DONE
-        with _or_how_to_finish(console, draft, wish, commit):
+        with progress.reported():
+            progress.commit = commit = _commit(session, draft, wish)
+            if commit is not None and beside:
+                console.note(
+                    f"{', '.join(beside)} had other changes, which are in this commit, too."
+                )
+            _tell(console, draft, wish, lines, commit)
+            if plan is None:
+                return Exit.DONE
             if commit is not None:  # the tree is that of another commit now
                 opened.close()
                 edited = opened.enter_context(edited.successor())
                 plan = _plan(edited, wish.targets, cascade=wish.cascade)
             session.unlock_edits()
-            return _carry_out(edited, plan, wish)
+            code = _carry_out(edited, plan, wish)
+            if code != Exit.DONE:
+                progress.report()
+            return code
 
 
-@contextmanager
-def _or_how_to_finish(
-    console: Console, draft: Draft, wish: Wish, commit: str | None
-) -> Iterator[None]:
-    """Say what stands and which command does the rest, where the apply of an edit ends early."""
-    try:
-        yield
-    except BaseException:  # Ctrl-C, too
-        if draft.paths:
-            what = f"is committed as {commit[:7]}" if commit is not None else "stands"
+@dataclass(slots=True)
+class _Progress:
+    """How far an edit on disk came: nothing more, committed, or applied."""
+
+    console: Console
+    draft: Draft
+    wish: Wish
+    commit: str | None = None
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report it where an exception ends the command."""
+        try:
+            yield
+        except BaseException:  # Ctrl-C, too
+            self.report()
+            raise
+
+    def report(self) -> None:
+        """Say what stands, and which command does the rest."""
+        if not self.draft.paths:
+            return
+        then, wish = self.wish.then, self.wish
+        what = f"is committed as {self.commit[:7]}" if self.commit is not None else "stands"
+        missing = ["committed"] if then.commit and self.commit is None else []
+        missing += ["applied"] if then.apply else []
+        if not missing:
+            return
+        finish = "run the same command again"
+        if missing == ["applied"]:
             words = [*(f"--target={one}" for one in wish.targets), *(["--cascade"] * wish.cascade)]
-            console.note(f"The edit of {', '.join(draft.paths)} {what}; it is not applied.")
-            console.note(f"To finish: {shlex.join(['hrctl', 'apply', *words])}")
-        raise
+            finish = shlex.join(["hrctl", "apply", *words])
+        files = ", ".join(self.draft.paths)
+        self.console.note(f"The edit of {files} {what}; it is not {' and not '.join(missing)}.")
+        self.console.note(f"To finish: {finish}")
 
 
 def _foreseen(edited: Session, draft: Draft, wish: Wish) -> Plan:
@@ -248,7 +276,8 @@ def _write(edited: Session, draft: Draft, tolerated: frozenset[str]) -> bool:
     """Put the draft on disk; where the tree then has errors, tell them and take it back."""
     console = edited.console
     try:
-        draft.write()
+        with edited.drafts_noted(draft.paths):
+            draft.write()
         _check(edited, tolerated)
     except InvalidTree as error:
         from hrctl.cli.telling import report

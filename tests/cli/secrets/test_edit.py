@@ -145,6 +145,27 @@ def test_one_can_go_on_editing_and_nothing_is_lost(desk: Desk, turn: str) -> Non
     assert desk.value("TOKEN") == "halibut"
 
 
+MEANWHILE = """
+import subprocess, sys
+command = [sys.executable, "-m", "hrctl", "secrets", "set", {address!r}, {key!r}]
+subprocess.run(command, input="trout", text=True, check=True, capture_output=True)
+path.write_text(text.replace("swordfish", "halibut"))
+"""
+
+
+def test_a_secret_that_another_command_set_meanwhile_is_kept(desk: Desk) -> None:
+    desk.turns(MEANWHILE.format(address=APP, key="TOKEN"))
+    assert desk.vault.fails("secrets", "edit", "Config/app", "TOKEN") == 1
+    assert "HR108 TOKEN of Config/app was changed by another program" in desk.vault.err
+    assert desk.value("TOKEN") == "trout"
+
+
+def test_another_secret_that_was_set_meanwhile_is_kept_too(desk: Desk) -> None:
+    desk.turns(MEANWHILE.format(address=APP, key="LATER"))
+    desk.vault.hrctl("secrets", "edit", "Config/app", "TOKEN")
+    assert (desk.value("TOKEN"), desk.value("LATER")) == ("halibut", "trout")
+
+
 def test_no_ends_it(desk: Desk) -> None:
     desk.turns("raise SystemExit(3)")
     desk.answers("n\n")

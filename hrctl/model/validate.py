@@ -48,6 +48,8 @@ def check_spec(
         found.extend(_registry(spec))
     elif name == "FeatureFlag":
         found.extend(_stale(spec, today))
+    elif name == "Route" and not found and not partial:
+        found.extend(_undirected(spec))
     return found
 
 
@@ -123,6 +125,32 @@ def _registry(spec: Json) -> Iterator[Problem]:
         inside = pointer(["spec", "defaults", name])
         for one in check_spec(name, part, partial=True):
             yield one.moved(inside + one.path.removeprefix("/spec"))
+
+
+def _undirected(spec: Json) -> Iterator[Problem]:
+    """Warn of a split by header that gives its new subset to requests without the header, too."""
+    split = spec.get("trafficSplit") or {}
+    if split.get("mode") != "HEADER" or split.get("default") is not None:
+        return
+    weights: dict[str | None, float] = {}
+    for one in spec["destinations"]:
+        weight = one.get("weight")
+        subset = one.get("subset")
+        weights[subset] = weights.get(subset, 0) + (1 if weight is None else weight)
+    named = {rule["subset"] for rule in split["rules"]}
+    inside = {name: weight for name, weight in weights.items() if name in named and weight}
+    total = sum(weights.values())
+    if not inside or sum(inside.values()) == total:
+        return
+    parts = ", ".join(f"{weight * 100 / total:.3g} % to {name}" for name, weight in inside.items())
+    yield Problem(
+        "/spec/trafficSplit",
+        "HR390",
+        f"requests that no rule of trafficSplit fits are shared by weight: {parts}",
+        hint="name the subset that they are for in `default`, or give the others the weight 0",
+        at_key=True,
+        severity=Severity.WARNING,
+    )
 
 
 def _stale(spec: Json, today: date | None) -> Iterator[Problem]:

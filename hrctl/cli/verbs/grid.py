@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from socket import AF_INET6, SOCK_STREAM, getaddrinfo
 from typing import Annotated, Any
 
 import typer
@@ -17,8 +18,9 @@ from hrctl.cli.verbs.naming import In
 from hrctl.cli.verbs.switch import switch
 from hrctl.cli.verbs.write import creator
 from hrctl.diagnostics import HrctlError
-from hrctl.logic.grid.balance import STRATEGIES, Balance
+from hrctl.logic.grid.balance import STRATEGIES, Balance, host_of
 from hrctl.logic.grid.balance import balance as balanced
+from hrctl.logic.mesh.order import shares
 from hrctl.model.address import Address
 from hrctl.model.kinds import kind
 from hrctl.model.tree import Tree
@@ -63,18 +65,57 @@ def balance(  # noqa: PLR0913 - each option is a parameter
     console = console_of(ctx)
     with Session(console) as session:
         tree = session.tree()
-        grid = _grid(tree, route, where or [], strategy)
-        _require_keyed(grid, key, asked=route is not None or strategy is not None)
+        grids = _grids(tree, route, where or [], strategy)
+        for _, _, grid in grids:
+            _require_keyed(grid, key, asked=route is not None or strategy is not None)
         nodes = {str(one): tree.resource(one).body["spec"] for one in _nodes(tree, route, registry)}
         proxy = _proxy(session, tree, route, nodes)
-    found = balanced(nodes, grid, key, proxy)
+    hashed = any(grid.get("balance") == "CONSISTENT_HASH" for _, _, grid in grids)
+    resolved = _resolved(nodes.values()) if hashed and proxy == "envoy" else {}
+    found = [
+        (number, part, balanced(nodes, grid, key, proxy, resolved)) for number, part, grid in grids
+    ]
     if console.json_output:
-        console.json(
-            {"strategy": found.strategy, "key": key, "chosen": found.chosen, "shares": found.shares}
-        )
+        told = [
+            {"destination": number, "part": part} | _json(one, key) for number, part, one in found
+        ]
+        console.json({"destinations": told} if len(told) > 1 else _json(found[0][2], key))
     else:
-        _tell(ctx, found, key)
-    return Exit.DONE if found.shares else Exit.ERROR
+        for number, part, one in found:
+            if len(found) > 1:
+                console.data(f"destination {number}: {part * 100:.2f} % of requests")
+            _tell(ctx, one, key)
+    return Exit.DONE if all(one.shares for _, part, one in found if part) else Exit.ERROR
+
+
+def _resolved(specs: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the addresses of each host name, those of IPv6 before others as Envoy prefers them.
+
+    Raises:
+        HrctlError: HR391, where a name has none.
+    """
+    found: dict[str, list[str]] = {}
+    for host in sorted({host_of(spec) for spec in specs}):
+        try:
+            rows = getaddrinfo(host, None, type=SOCK_STREAM)
+        except OSError as error:
+            raise HrctlError.of(
+                "HR391",
+                f"the host name '{host}' of a node cannot be resolved: {error.strerror}",
+                hint="the ring of Envoy follows from addresses; ask where the name is known",
+            ) from error
+        six = [str(row[4][0]) for row in rows if row[0] == AF_INET6]
+        found[host] = list(dict.fromkeys(six or [str(row[4][0]) for row in rows]))
+    return found
+
+
+def _json(found: Balance, key: str | None) -> dict[str, Any]:
+    return {
+        "strategy": found.strategy,
+        "key": key,
+        "chosen": found.chosen,
+        "shares": found.shares,
+    }
 
 
 def _nodes(tree: Tree, route: str | None, registry: str | None) -> Iterable[Address]:
@@ -124,30 +165,36 @@ def _tell(ctx: typer.Context, found: Balance, key: str | None) -> None:
     console.table(("NODE", found.strategy), rows)
 
 
-def _grid(tree: Tree, route: str | None, where: list[str], strategy: str | None) -> dict[str, Any]:
-    """The block that chooses: of a route, or of the options."""
+Grid = tuple[int, float, dict[str, Any]]  # number of the destination, its part, the block
+
+
+def _grids(tree: Tree, route: str | None, where: list[str], strategy: str | None) -> list[Grid]:
+    """Return the blocks that choose: each of a route, or the one of the options."""
     if route is None:
-        made: dict[str, Any] = {"affinity": [_rule(one) for one in where]}
+        made: list[Grid] = [(0, 1.0, {"affinity": [_rule(one) for one in where]})]
     else:
         if where:
             raise HrctlError.of("HR145", "--route and --where do not go together")
         address = naming.find(tree, "Route", route)
-        blocks = [
-            one["grid"]
-            for one in tree.resource(address).body["spec"]["destinations"]
+        spec = tree.resource(address).body["spec"]
+        parts = shares(spec)
+        total = sum(parts) or 1
+        made = [
+            (number, part / total, dict(one["grid"]))
+            for number, (one, part) in enumerate(zip(spec["destinations"], parts, strict=True))
             if "grid" in one
         ]
-        if not blocks:
+        if not made:
             raise HrctlError.of(
                 "HR142", f"{address} has no grid destination", hint="see `hrctl mesh show`"
             )
-        made = dict(blocks[0])
     if strategy is not None:
         if strategy.upper() not in STRATEGIES:
             raise HrctlError.of(
                 "HR162", f"'{strategy}' is no strategy", hint=f"one of {', '.join(STRATEGIES)}"
             )
-        made["balance"] = strategy.upper()
+        for _, _, grid in made:
+            grid["balance"] = strategy.upper()
     return made
 
 

@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 from hrctl.drivers.envoy import clusters
 from hrctl.drivers.envoy.names import Resource
 from hrctl.drivers.mesh.names import ident
-from hrctl.logic.mesh.order import apportion, shares
-from hrctl.logic.mesh.simulate import led
+from hrctl.logic.mesh.order import apportion, led, shares
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 

@@ -21,8 +21,7 @@ from typing import Any, Final
 from hrctl.drivers.haproxy.backends import names
 from hrctl.drivers.haproxy.text import ALL, OWNER, condition, exactly, formatted, quoted
 from hrctl.drivers.mesh.names import ident, numeric
-from hrctl.logic.mesh.order import apportion, by_host, entries, shares
-from hrctl.logic.mesh.simulate import led
+from hrctl.logic.mesh.order import apportion, by_host, entries, led, shares
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 

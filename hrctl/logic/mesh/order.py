@@ -69,10 +69,13 @@ def shares(spec: Spec) -> list[float]:
     """The weight of each destination for requests that no header or cookie rule leads away.
 
     A PERCENTAGE split gives each subset its part, which its destinations share by their weights.
+    Other splits give them to the subset that `default` names, else to all destinations.
     """
     destinations = spec["destinations"]
     split = spec.get("trafficSplit") or {}
     if split.get("mode", "PERCENTAGE") != "PERCENTAGE" or not split:
+        if split.get("default") is not None:
+            return led(spec, split["default"])
         return [float(one.get("weight", 1)) for one in destinations]
     parts: dict[str, float] = {}
     for rule in split["rules"]:
@@ -89,6 +92,14 @@ def _share(
     if subset not in parts or not total:
         return 0.0
     return float(parts[subset] * one.get("weight", 1) / total)
+
+
+def led(spec: Spec, subset: str) -> list[float]:
+    """Return the weights for requests that are led to one subset, which may be 0 for all others."""
+    inside = [one.get("subset") == subset for one in spec["destinations"]]
+    weights = [float(one.get("weight", 1)) for one in spec["destinations"]]
+    found = [weight if own else 0.0 for own, weight in zip(inside, weights, strict=True)]
+    return found if any(found) else [float(own) for own in inside]
 
 
 def apportion(weights: Sequence[float], whole: int) -> list[int]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, hosts, shares
+from hrctl.logic.mesh.order import Entry, Spec, by_host, entries, hosts, led, shares
 from hrctl.model.regex import Refusal, TooMuchWorkError, compiled
 
 _PORT: Final = re.compile(r":\d+$")
@@ -189,14 +189,6 @@ def cookies(header: str) -> set[tuple[str, str]]:
     """Names and values in a Cookie header."""
     pairs = (part.strip().partition("=") for part in header.split(";"))
     return {(name, value) for name, equals, value in pairs if equals}
-
-
-def led(spec: Spec, subset: str) -> list[float]:
-    """Weights for requests that a rule leads to a subset, which may be 0 for all others."""
-    mine = [one.get("subset") == subset for one in spec["destinations"]]
-    weights = [float(one.get("weight", 1)) for one in spec["destinations"]]
-    found = [weight if own else 0.0 for own, weight in zip(mine, weights, strict=True)]
-    return found if any(found) else [float(own) for own in mine]
 
 
 def _parts(weights: list[float]) -> tuple[float, ...]:

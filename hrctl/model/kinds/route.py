@@ -302,9 +302,16 @@ class RouteSpec(Ruled):
                     hint="give one of them a weight above 0",
                 )
             if rule.subset not in subsets:
-                yield Broken(
-                    f"no destination has the subset '{rule.subset}'",
-                    ("trafficSplit", "rules", index, "subset"),
-                    (("destinations",), ("trafficSplit", "rules")),
-                    note=f"one of {', '.join(subsets)}" if subsets else None,
-                )
+                yield _no_subset(rule.subset, subsets, ("rules", index, "subset"))
+        default = self.traffic_split.default if self.traffic_split else None
+        if default is not None and default not in subsets:
+            yield _no_subset(default, subsets, ("default",))
+
+
+def _no_subset(name: str, subsets: list[str], field: tuple[str | int, ...]) -> Broken:
+    return Broken(
+        f"no destination has the subset '{name}'",
+        ("trafficSplit", *field),
+        (("destinations",), ("trafficSplit", str(field[0]))),
+        note=f"one of {', '.join(subsets)}" if subsets else None,
+    )

@@ -33,6 +33,7 @@ def _split_by(*wanted: str) -> conditions.Schema:
     return typed("rules", {"items": {**refused(told, *others), **needed(*wanted)}})
 
 
+_NO_DEFAULT: Final = "shares say who gets what"
 _BAKED: Final[conditions.Schema] = {
     "pattern": _COOKIE,
     "patternErrorMessage": 'the value of a cookie has no spaces and none of " , ; \\',
@@ -43,7 +44,10 @@ class TrafficSplit(Ruled):
     """Who goes to which subset."""
 
     model_config = conditions.rules(
-        when(is_or_left_out("mode", "PERCENTAGE"), _split_by("percentage")),
+        when(
+            is_or_left_out("mode", "PERCENTAGE"),
+            {**_split_by("percentage"), **refused(_NO_DEFAULT, "default")},
+        ),
         when(has_one_of("mode", "HEADER", "COOKIE"), _split_by("name", "value")),
         when(has_one_of("mode", "COOKIE"), typed("rules", {"items": typed("value", _BAKED)})),
     )
@@ -55,11 +59,24 @@ class TrafficSplit(Ruled):
     rules_: Annotated[list[SplitRule], Field(min_length=1)] = Field(
         alias="rules", description="In order; the first that fits wins."
     )
+    default: Name | None = Field(
+        None,
+        description="HEADER, COOKIE: the subset of requests that no rule fits; left out: all"
+        " destinations share them by weight.",
+    )
 
     def rules(self) -> Iterator[Broken]:
         """Each rule has what the mode looks at, and shares make a whole."""
         wanted = ("percentage",) if self.mode == "PERCENTAGE" else ("name", "value")
         whole = True
+        if self.default is not None and self.mode == "PERCENTAGE":
+            yield Broken(
+                "trafficSplit.default does nothing in mode PERCENTAGE",
+                ("default",),
+                (("mode",), ("default",)),
+                note=_NO_DEFAULT,
+                at_key=True,
+            )
         for index, rule in enumerate(self.rules_):
             for field in ("percentage", "name", "value"):
                 present = getattr(rule, field) is not None

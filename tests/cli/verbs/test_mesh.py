@@ -54,6 +54,23 @@ def mesh(shell: Shell) -> Shell:
     return shell
 
 
+def test_balance_tells_of_every_grid_destination(mesh: Shell) -> None:
+    one = "{grid: {affinity: [{key: region, operator: eq, values: [%s]}]}, weight: %d}"
+    destinations = f"[{one % ('eu', 3)}, {one % ('us', 1)}]"
+    mesh.write(
+        "shop/dev/more.yaml",
+        "apiVersion: hrctl.dev/v1\nkind: Route\nmetadata: {name: both}\n"
+        f"spec: {{type: HTTP, listen: '127.0.0.1:18998', destinations: {destinations}}}\n",
+    )
+    east, west = mesh.json("grid", "balance", "--route", "both")["destinations"]
+    assert (east["part"], west["part"]) == (0.75, 0.25)
+    assert [len(one["shares"]) for one in (east, west)] == [2, 1]
+    said = mesh.hrctl("grid", "balance", "--route", "both")
+    assert "destination 0: 75.00 % of requests" in said
+    assert "destination 1: 25.00 % of requests" in said
+    assert "n3" in said
+
+
 def test_a_split_changes_its_two_lines(mesh: Shell) -> None:
     before = mesh.read("shop/dev/mesh.yaml")
     mesh.hrctl("mesh", "traffic-split", "web", "v1=50", "v2=50")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hrctl.logic.mesh.simulate import Request, simulate
 from hrctl.model.address import Address
 from tests.drivers.envoy.conftest import PATIENCE, Answer, eventually, node_body, route_body
 
@@ -100,6 +101,22 @@ def test_a_header_leads_to_its_subset(mesh: Mesh) -> None:
     )
     assert mesh.answers(20) == {"v1": 20}
     assert mesh.answers(20, x_tester="yes") == {"v2": 20}
+
+
+def test_who_has_no_header_goes_to_the_default(mesh: Mesh) -> None:
+    """By weight alone half of them would get the subset of those who test."""
+    destinations = [mesh.to("v1", subset="v1"), mesh.to("v2", subset="v2")]
+    rules = [{"subset": "v2", "name": "x-tester", "value": "yes"}]
+    mesh.route(destinations=destinations, trafficSplit={"mode": "HEADER", "rules": rules})
+    assert set(mesh.answers(40)) == {"v1", "v2"}
+    split = {"mode": "HEADER", "rules": rules, "default": "v1"}
+    mesh.route(destinations=destinations, trafficSplit=split)
+    assert mesh.answers(40) == {"v1": 40}
+    assert mesh.answers(20, x_tester="yes") == {"v2": 20}
+    web = "acme/shop:Route/web"
+    spec = mesh.driver.bodies()[Address(web)]["spec"]
+    for headers, share in (({}, (1.0, 0.0)), ({"x-tester": "yes"}, (0.0, 1.0))):
+        assert simulate({web: spec}, Request(headers=headers)).shares == share
 
 
 def test_a_cookie_keeps_each_visitor_in_one_arm(mesh: Mesh) -> None:

@@ -30,6 +30,7 @@ from tests.drivers.envoy.test_traffic import (
     test_only_a_websocket_route_is_upgraded,
     test_the_most_specific_match_answers,
     test_weights_are_shares,
+    test_who_has_no_header_goes_to_the_default,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ __all__ = [
     "test_random_routes_answer_random_requests_as_simulated",
     "test_the_most_specific_match_answers",
     "test_weights_are_shares",
+    "test_who_has_no_header_goes_to_the_default",
 ]
 
 

@@ -44,6 +44,10 @@ def health_of(one: Kind, text: str) -> Function:
                 if not isinstance(driver, Health):
                     raise cannot(name, one.name, "tell of health")
                 reports += driver.health(held)
+            if one.name == "Route":
+                from hrctl.cli.verbs.mesh_services import with_services
+
+                reports = with_services(session, tree, reports)
         if console.json_output:
             console.json([_report(each) for each in reports])
         else:

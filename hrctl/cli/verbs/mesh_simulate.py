@@ -11,6 +11,7 @@ from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
 from hrctl.cli.session import Session
 from hrctl.cli.verbs import naming
+from hrctl.cli.verbs.mesh_services import Serving
 from hrctl.cli.verbs.naming import In
 from hrctl.diagnostics import HrctlError
 from hrctl.logic.mesh.simulate import Request, Verdict
@@ -18,6 +19,7 @@ from hrctl.logic.mesh.simulate import simulate as verdict_of
 from hrctl.model.address import Address
 from hrctl.model.values import Json
 
+Groups = dict[tuple[str, str], dict[str, Mapping[str, Any]]]  # by listener and driver
 _LISTEN = "the driver's own address"  # of one that has none in hrctl.yaml
 
 
@@ -45,7 +47,7 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
     """Tell which Route answers a request, where it goes, and why the others do not match.
 
     Only the YAML is looked at: on a pull request it shows the effect before anything is applied.
-    The exit code is 1 where nobody answers.
+    The exit code is 1 where nobody answers, also because nothing that would is declared to run.
 
     Examples:
       hrctl mesh simulate --in dev --host shop.example --path /cart
@@ -61,7 +63,29 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
         specs = {str(one): tree.resource(one).body["spec"] for one in chosen}
         drivers = {str(one): tree.rows[one].driver for one in chosen}
         own = {name: one.config.get("listen") for name, one in session.project.drivers.items()}
-    groups: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+        told = _verdicts(_groups(specs, drivers, own, listen), request, Serving(tree), times)
+    if console.json_output:
+        console.json(told)
+    else:
+        several = len({one["driver"] for one in told}) > 1
+        for one in told:
+            for line in _lines(one, console.width, driver=several):
+                console.data(line)
+    return Exit.DONE if any(map(_is_answered, told)) else Exit.ERROR
+
+
+def _groups(
+    specs: Mapping[str, Mapping[str, Any]],
+    drivers: Mapping[str, str],
+    own: Mapping[str, Any],
+    listen: str | None,
+) -> Groups:
+    """Return the routes of each listener of each driver.
+
+    Raises:
+        HrctlError: HR142, where there is none.
+    """
+    groups: Groups = {}
     for address, spec in sorted(specs.items()):
         if spec["type"] != "TCP":
             driver = drivers[address]
@@ -72,15 +96,27 @@ def simulate(  # noqa: PLR0913 - each option is a parameter: that is how typer t
     if not groups:
         where = f"listens at {listen}" if listen else "takes requests"
         raise HrctlError.of("HR142", f"no Route here {where}", hint="see `hrctl mesh list`")
-    told = [_told(key, verdict_of(some, request), some, times) for key, some in groups.items()]
-    if console.json_output:
-        console.json(told)
-    else:
-        several = len({driver for _, driver in groups}) > 1
-        for one in told:
-            for line in _lines(one, console.width, driver=several):
-                console.data(line)
-    return Exit.DONE if any(one["route"] for one in told) else Exit.ERROR
+    return groups
+
+
+def _verdicts(
+    groups: Groups, request: Request, serving: Serving, times: int
+) -> list[dict[str, Json]]:
+    found = []
+    for key, some in groups.items():
+        verdict = verdict_of(some, request)
+        told = _told(key, verdict, some, times)
+        if verdict.route is not None:
+            pairs = zip(told["destinations"], some[verdict.route]["destinations"], strict=True)
+            for part, destination in pairs:
+                part["unserved"] = serving.why_not(destination, key[1])
+        found.append(told)
+    return found
+
+
+def _is_answered(told: Mapping[str, Any]) -> bool:
+    """Return whether somebody answers a part of the requests."""
+    return any(one["share"] and not one["unserved"] for one in told["destinations"])
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -142,7 +178,8 @@ def _lines(one: Mapping[str, Any], width: int, *, driver: bool) -> list[str]:
         lines.append(f"  {one['route']} answers{why}")
         for part in one["destinations"]:
             count = f"{part['times']:>8} times" if one["times"] > 1 else ""
-            lines.append(f"    {part['share'] * 100:6.2f} %{count}  {part['destination']}")
+            why = f", {part['unserved']}" if part["unserved"] else ""
+            lines.append(f"    {part['share'] * 100:6.2f} %{count}  {part['destination']}{why}")
     for miss in one["others"]:
         head = f"  {'not' if miss['judged'] else 'or'} {miss['route']}:"
         whole = f"{head} {miss['why']}"

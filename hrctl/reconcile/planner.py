@@ -11,6 +11,7 @@ from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.drivers.api import Driver, Live
 from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address
+from hrctl.model.kinds import OUTSIDE
 from hrctl.model.plan import ABSENT, Change, Plan
 from hrctl.model.radius import NOWHERE, BlastRadius
 from hrctl.model.resource import Desired, Resource, Row
@@ -357,8 +358,7 @@ class _Planning:
         keepers = [
             name
             for name in dict.fromkeys((change.driver, change.previous_driver or change.driver))
-            if name in self.drivers
-            and change.address.kind in self.drivers[name].capabilities.records_only
+            if change.address.kind in self._records_only(name)
         ]
         return replace(change, record_keepers=tuple(keepers)) if keepers else change
 
@@ -373,6 +373,14 @@ class _Planning:
             files = contents.get(change.address, "")
             covered.append(replace(change, settings=blocks, files=files))
         return covered
+
+    def _records_only(self, instance: str) -> frozenset[str]:
+        """Return the kinds that an instance only records; of one not connected, by its type."""
+        driver = self.decider.drivers.get(instance)
+        if driver is not None:
+            return driver.capabilities.records_only
+        version = self.source.driver_versions.get(instance, "")
+        return OUTSIDE if version.partition(" ")[0] == "local" else frozenset()
 
     # -- the plan --------------------------------------------------------------------------------
 

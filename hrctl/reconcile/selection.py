@@ -36,8 +36,10 @@ def instances(
     entries = {one.address: one for one in ledger.entries(sorted(gone))} if gone else {}
     selection = Selection(desired, entries, replace(options, excludes=()))
     leaving = selection.of(gone)
-    if leaving:  # who used them as applied last may be with any instance
-        return set(named)
+    if leaving and declared:  # who used one of them as applied last is planned, too
+        entries = {one.address: one for one in ledger.entries()}
+        selection = Selection(desired, entries, replace(options, excludes=()))
+        leaving = selection.of(applied.keys()) & gone
     found = {applied[address] for address in leaving}
     for address, row in declared.items():
         bound = {row.driver, applied.get(address, row.driver)}

@@ -90,8 +90,7 @@ def test_plain_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) ->
         "+   acme/shop:Service/s2 failed",
         "    HR083 the live system refused it",
         "       = see its log",
-        "+   acme/shop:Service/s3 not tried, waits for acme/shop:Service/s2",
-    ]
+    ], "what was not tried is named by the summary"
 
 
 def test_quiet_tells_only_failures(capsys: pytest.CaptureFixture[str]) -> None:

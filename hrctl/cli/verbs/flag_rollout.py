@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isclose, isfinite
 from typing import Annotated, Any, Final
 
 import typer
@@ -19,6 +19,7 @@ from hrctl.cli.verbs.flag_evaluate import Asker, Users
 from hrctl.cli.verbs.naming import Name
 from hrctl.cli.verbs.write import parse_value
 from hrctl.diagnostics import HrctlError
+from hrctl.logic.flags.shares import resliced
 from hrctl.model.address import Address
 from hrctl.model.tree import Tree
 from hrctl.model.values import Json
@@ -32,9 +33,9 @@ _BELONGS: Final[dict[str, set[str]]] = {
     "GRADUAL": {"variant", "percentage", "steps"},
     "CANARY": {"variant", "percentage", "steps", "groups"},
     "BLUE_GREEN": {"live"},
-    "AB_TEST": {"weights"},
+    "AB_TEST": {"weights", "slices"},
 }
-_OWN: Final = ("variant", "percentage", "steps", "groups", "live", "weights")
+_OWN: Final = ("variant", "percentage", "steps", "groups", "live", "weights", "slices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,15 @@ def _edited(spec: dict[str, Json], wanted: Wanted) -> tuple[dict[str, Json], dic
         "variant": wanted.variant,
         "salt": wanted.salt,
     }
+    given["slices"] = _slices(spec, wanted, strategy)
     changed = {key: one for key, one in given.items() if one is not None and held.get(key) != one}
     dropped = {one for one in _OWN if held.get(one) not in (None, [], {}, ())} - _BELONGS[strategy]
     if wanted.percentage is not None and held.get("steps"):
         dropped.add("steps")
     if wanted.steps and held.get("percentage") is not None:
         dropped.add("percentage")
+    if wanted.weights and held.get("slices") and given["slices"] is None:
+        dropped.add("slices")
     dropped -= changed.keys()
     fields: dict[str, Json] = {f"/spec/rollout/{key}": one for key, one in changed.items()}
     fields |= dict.fromkeys((f"/spec/rollout/{key}" for key in sorted(dropped)), None)
@@ -175,6 +179,20 @@ def _edited(spec: dict[str, Json], wanted: Wanted) -> tuple[dict[str, Json], dic
     if spec.get("rollout") and fields.keys() <= {"/spec/rollout/strategy"} and not changed:
         fields = {}
     return fields, after
+
+
+def _slices(spec: dict[str, Json], wanted: Wanted, strategy: str) -> Json:
+    """Return the slices with which other weights of a test move few users; None: none are needed.
+
+    Unleash orders variants by itself, and another salt or strategy spreads everybody anew.
+    """
+    held = spec.get("rollout") or {}
+    tested = held.get("strategy") == strategy == "AB_TEST" and spec.get("hash") != "unleash"
+    given = wanted.weights.values()
+    whole = all(isinstance(one, int | float) for one in given) and isclose(sum(given), 100)
+    if not tested or not whole or wanted.salt not in {None, held.get("salt")}:
+        return None
+    return resliced(held, wanted.weights)
 
 
 def _strategy(held: Json, wanted: Wanted) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -52,14 +52,61 @@ def arms(rollout: Spec, pinned: str | None = None) -> list[tuple[str, int]]:
     """Return the arms of a test by name, with whole weights, as the hash `pinned` orders them.
 
     Sorted, as the order of a mapping may get lost on the way and would reshuffle everybody.
-    Unleash keeps the variants of a strategy in an order of its own, whatever it is sent.
+    Unleash keeps the variants of a strategy in an order of its own, whatever it is sent. With
+    `slices` an arm may stand in several places.
     """
+    if slices := rollout.get("slices"):
+        parts = [(str(one["variant"]), one["weight"]) for one in slices]
+        whole = weights_of([share for _, share in parts])
+        return [(name, weight) for (name, _), weight in zip(parts, whole, strict=True)]
     order = _collated if pinned == "unleash" else str
     held = sorted((rollout.get("weights") or {}).items(), key=lambda arm: order(arm[0]))
     return [
         (name, weight)
         for (name, _), weight in zip(held, weights_of([share for _, share in held]), strict=True)
     ]
+
+
+def resliced(rollout: Spec, weights: Mapping[str, float]) -> list[dict[str, Json]] | None:
+    """Return the slices of a test with other weights that move as few users as can be.
+
+    Each arm that shrinks gives its last users to those that grow. None where the arms by name
+    are the same.
+    """
+    before = {**rollout, "weights": rollout.get("weights") or {}}
+    left = {name: Decimal(str(weight)) for name, weight in weights.items()}
+    total = sum(weight for _, weight in arms(before))
+    parts: list[tuple[str | None, Decimal]] = []
+    for arm, weight in arms(before):
+        share = Decimal(weight) * WHOLE / total
+        kept = min(share, left.get(arm, Decimal(0)))
+        left[arm] = left.get(arm, Decimal(0)) - kept
+        parts += [(arm, kept), (None, share - kept)]
+    made: list[tuple[str, Decimal]] = []
+    for name, share in parts:  # by now nobody is left but those that grow
+        owners = _given(left, share) if name is None else [(name, share)]
+        for owner, part in owners:
+            if part and made and made[-1][0] == owner:
+                made[-1] = owner, made[-1][1] + part
+            elif part:
+                made.append((owner, part))
+    plain = [(name, Decimal(str(weight))) for name, weight in sorted(weights.items()) if weight]
+    if made == plain:
+        return None
+    return [{"variant": name, "weight": _number(share)} for name, share in made]
+
+
+def _given(left: dict[str, Decimal], share: Decimal) -> Iterator[tuple[str, Decimal]]:
+    """Yield who gets a share that became free, and take it from what is `left` to give."""
+    for name in sorted(left):
+        part = min(share, left[name])
+        left[name] -= part
+        share -= part
+        yield name, part
+
+
+def _number(share: Decimal) -> float:
+    return int(share) if share == int(share) else float(share)
 
 
 # what names of variants in Unleash may be made of, as `localeCompare` of JavaScript orders it

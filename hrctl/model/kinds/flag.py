@@ -70,6 +70,13 @@ class Step(Spec):
     after: Duration = Field(description="How long after the change was committed.")
 
 
+class Slice(Spec):
+    """A part of all users, by the order of their hashes."""
+
+    variant: Filled = Field(description="What they get.")
+    weight: Weight = Field(description="Their share, 0 to 100.")
+
+
 _WHOLE: Final = 100
 _BELONGS: Final = {
     "variant": ("INSTANT", "GRADUAL", "CANARY"),
@@ -78,6 +85,7 @@ _BELONGS: Final = {
     "groups": ("CANARY",),
     "live": ("BLUE_GREEN",),
     "weights": ("AB_TEST",),
+    "slices": ("AB_TEST",),
 }
 STRATEGIES: Final = ("INSTANT", "GRADUAL", "CANARY", "BLUE_GREEN", "AB_TEST")
 _REQUIRED: Final = frozenset({"groups", "live", "weights"})
@@ -148,6 +156,11 @@ class Rollout(Ruled):
     weights: dict[Filled, Weight] = Field(
         {}, description="AB_TEST: the share of each variant, 100 in all."
     )
+    slices: Annotated[list[Slice], Field(min_length=1)] | None = Field(
+        None,
+        description="AB_TEST: where the users of each variant lie, so that other weights move few;"
+        " left out, by name. `hrctl flag rollout` writes it.",
+    )
     salt: Salt | None = Field(
         None, description="Keeps two tests independent; left out: the flag's name."
     )
@@ -211,6 +224,7 @@ class Rollout(Ruled):
                 yield Broken(
                     f"{share} is too fine a share, at most {FINEST} decimals count", path, (path,)
                 )
+        yield from self._sliced()
         total = round(sum(self.weights.values()), 6)
         if self.weights and total != _WHOLE:
             yield Broken(
@@ -219,6 +233,23 @@ class Rollout(Ruled):
                 (("strategy",), ("weights",)),
                 at_key=True,
             )
+
+    def _sliced(self) -> Iterator[Broken]:
+        """Yield where the slices of a variant are not its weight."""
+        sums: dict[str, float] = {}
+        for one in self.slices or ():
+            sums[one.variant] = sums.get(one.variant, 0) + one.weight
+        for name in sorted(sums.keys() | self.weights.keys()) if sums else ():
+            share, weight = round(sums.get(name, 0), FINEST), self.weights.get(name, 0)
+            if share != weight:
+                yield Broken(
+                    f"rollout.slices give '{name}' {share:g} %, rollout.weights {weight:g} %",
+                    ("slices",),
+                    (("weights",), ("slices",)),
+                    hint="`hrctl flag rollout NAME --weight` writes both; without slices users are"
+                    " spread anew",
+                    at_key=True,
+                )
 
 
 def _typed_variants() -> Iterator[conditions.Schema]:
@@ -318,16 +349,8 @@ class FeatureFlagSpec(Ruled):
                 note=f"one of {', '.join(self.variants)}",
                 at_key=True,
             )
-        if self.hash != "unleash":
-            return
-        if rollout.percentage is not None and rollout.percentage % 1:
-            yield _too_fine(("rollout", "percentage"), "in whole percents")
-        for index, step in enumerate(rollout.steps):
-            if step.percentage % 1:
-                yield _too_fine(("rollout", "steps", index, "percentage"), "in whole percents")
-        for name, weight in rollout.weights.items():
-            if round(weight, 1) != weight:
-                yield _too_fine(("rollout", "weights", name), "in tenths of a percent")
+        if self.hash == "unleash":
+            yield from _of_unleash(rollout)
 
     def _named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("default",), self.default
@@ -340,6 +363,26 @@ class FeatureFlagSpec(Ruled):
                 named = self.rollout.__dict__[field]
                 if named is not None:
                     yield ("rollout", field), named
+
+
+def _of_unleash(rollout: Rollout) -> Iterator[Broken]:
+    """Yield what Unleash's hash cannot tell apart."""
+    if rollout.percentage is not None and rollout.percentage % 1:
+        yield _too_fine(("rollout", "percentage"), "in whole percents")
+    if rollout.slices:
+        yield Broken(
+            "rollout.slices does not go with hash unleash",
+            ("rollout", "slices"),
+            (("hash",), ("rollout", "slices")),
+            note="Unleash has an order of its own",
+            at_key=True,
+        )
+    for index, step in enumerate(rollout.steps):
+        if step.percentage % 1:
+            yield _too_fine(("rollout", "steps", index, "percentage"), "in whole percents")
+    for name, weight in rollout.weights.items():
+        if round(weight, 1) != weight:
+            yield _too_fine(("rollout", "weights", name), "in tenths of a percent")
 
 
 def _too_fine(path: tuple[str | int, ...], words: str) -> Broken:

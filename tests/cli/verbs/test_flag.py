@@ -670,3 +670,23 @@ def test_other_changes_of_its_file_are_not_committed(shell: Shell) -> None:
     shell.hrctl("flag", "rollout", "express", "10", "--commit")
     assert "express is so already" in shell.err
     assert shell.git("status", "--porcelain").split() == ["M", "express.yaml"]
+
+
+def test_other_weights_of_a_test_move_few(shell: Shell) -> None:
+    """Sorted by name, 20 % would move where 10 % have to."""
+    shell.write(
+        "shop/dev/theme.yaml",
+        "apiVersion: hrctl.dev/v1\nkind: FeatureFlag\nmetadata: {name: theme}\n"
+        "spec:\n  type: STRING\n  status: ROLLOUT\n  variants: {a: A, b: B, c: C}\n  default: a\n"
+        "  rollout: {strategy: AB_TEST, weights: {a: 20, b: 30, c: 50}}\n",
+    )
+    weights = [word for one in ("a=10", "b=30", "c=60") for word in ("--weight", one)]
+    moved = shell.json("flag", "rollout", "theme", *weights)["moved"]
+    (change,) = moved["changes"]
+    assert (change["from"], change["to"]) == ("a", "c")
+    assert abs(change["count"] - 10_000) < 500
+    assert "slices" in shell.read("shop/dev/theme.yaml")
+    shell.hrctl("validate", "--strict")
+    back = [word for one in ("a=20", "b=30", "c=50") for word in ("--weight", one)]
+    moved = shell.json("flag", "rollout", "theme", *back)["moved"]
+    assert abs(sum(one["count"] for one in moved["changes"]) - 10_000) < 500

@@ -209,6 +209,7 @@ def limits(safety: Mapping[str, Any]) -> SafetyLimits:
     names = {
         "maxDeletes": "max_deletes",
         "maxDeletePercent": "max_delete_percent",
+        "maxUpdates": "max_updates",
         "maxUpdatePercent": "max_update_percent",
     }
     return SafetyLimits(**{names[key]: value for key, value in safety.items() if key in names})

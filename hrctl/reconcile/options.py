@@ -19,11 +19,13 @@ Decrypt = Callable[[Mapping[str, Json]], str]
 class SafetyLimits:
     """From `safety` of the project file: what a plan may do without being asked twice.
 
-    The percentages are of the resources in the ledger, and count from `minimum` of them on.
+    The percentages are of the resources in the ledger, and count from `minimum` of them on. Up to
+    `max_updates` updates are allowed whatever their percentage; drift that is put right is none.
     """
 
     max_deletes: int = 10
     max_delete_percent: int = 30
+    max_updates: int = 10
     max_update_percent: int = 30
     minimum: int = 10
 

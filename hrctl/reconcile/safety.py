@@ -74,7 +74,8 @@ def _limits(changes: Sequence[Change], total: int, options: PlanOptions) -> Iter
         return
     limits = options.limits
     deletes = sum(map(is_destroyed, changes))
-    updates = sum(change.action is Action.UPDATE for change in changes)
+    # what only brings back a live system is never too much: in an incident it is the remedy
+    updates = sum(change.action is Action.UPDATE and not change.drifted for change in changes)
     percent_counts = total >= limits.minimum
     if deletes > (options.allow_deletes or 0):
         if deletes > limits.max_deletes:
@@ -96,7 +97,7 @@ def _limits(changes: Sequence[Change], total: int, options: PlanOptions) -> Iter
                 f"{limits.max_delete_percent} %",
             )
     if (
-        updates > (options.allow_updates or 0)
+        updates > max(options.allow_updates or 0, limits.max_updates)
         and percent_counts
         and updates * 100 > limits.max_update_percent * total
     ):

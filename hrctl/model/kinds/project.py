@@ -35,10 +35,14 @@ class DriverInstance(Spec):
 class Safety(Spec):
     """How much one apply may change before it is refused."""
 
-    max_deletes: Count = Field(10, description="Deletes that are always allowed.")
-    max_delete_percent: Percent = Field(30, description="Beyond those, the share of resources.")
+    max_deletes: Count = Field(10, description="Deletes beyond which a plan is refused.")
+    max_delete_percent: Percent = Field(
+        30, description="Share of the resources that a plan may delete, from 10 resources on."
+    )
     max_updates: Count = Field(10, description="Updates that are always allowed.")
-    max_update_percent: Percent = Field(30, description="Beyond those, the share of resources.")
+    max_update_percent: Percent = Field(
+        30, description="Beyond those, the share of the resources that a plan may update."
+    )
 
 
 class Grades(Ruled):

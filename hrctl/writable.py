@@ -12,7 +12,7 @@ from hrctl.diagnostics import HrctlError
 STATE: Final = ".hrctl"
 
 
-def require(path: Path, what: str, root: Path | None = None, *, tracked: bool = False) -> None:
+def require(path: Path, what: str, root: Path | None = None) -> None:
     """Refuse a place in a working tree that a commit can lead elsewhere, or that git tracks.
 
     What lies outside of the working tree belongs to whoever named it, links and all.
@@ -21,7 +21,6 @@ def require(path: Path, what: str, root: Path | None = None, *, tracked: bool = 
         path: of a file or folder that need not exist.
         what: how messages call it, such as "the report".
         root: a folder of the tree; by default, the current one.
-        tracked: whether git may track it.
 
     Raises:
         HrctlError: HR321 for a link on the way, HR322 for what is tracked.
@@ -39,16 +38,16 @@ def require(path: Path, what: str, root: Path | None = None, *, tracked: bool = 
             )
     elif not real.is_relative_to(top):
         return
-    if not tracked and repository.tracks(real):
+    if repository.tracks(real):
         raise HrctlError.of(
             "HR322",
             f"{what} {path} is part of the repository: git tracks it",
-            hint=f"name another file, or take it out: git rm --cached {real.relative_to(top)}",
+            hint=f"name another file, or take it out: git rm -r --cached {real.relative_to(top)}",
         )
 
 
-def place(written: str, what: str, root: Path, state_dir: Path, *, tracked: bool = False) -> Path:
-    """Return where a file lies that `hrctl.yaml` names.
+def place(written: str, what: str, root: Path, state_dir: Path) -> Path:
+    """Return where a file or folder lies that `hrctl.yaml` names.
 
     A relative path starts at the project's folder and stays in it; `.hrctl/` stands for the folder
     of the state, wherever that is. Paths outside are absolute.
@@ -58,7 +57,7 @@ def place(written: str, what: str, root: Path, state_dir: Path, *, tracked: bool
     """
     path = Path(written).expanduser()
     if path.is_absolute():
-        require(path, what, root, tracked=tracked)
+        require(path, what, root)
         return path
     if ".." in path.parts:
         raise HrctlError.of(
@@ -68,7 +67,7 @@ def place(written: str, what: str, root: Path, state_dir: Path, *, tracked: bool
         )
     if path.parts[:1] == (STATE,):
         return state_dir.joinpath(*path.parts[1:])
-    require(root / path, what, root, tracked=tracked)
+    require(root / path, what, root)
     return root / path
 
 

@@ -18,7 +18,7 @@ from hrctl.diagnostics import Diagnostic
 from hrctl.model.address import Address
 from hrctl.model.plan import Change
 from hrctl.model.values import Body, Json
-from hrctl.writable import place, require
+from hrctl.writable import place
 
 if TYPE_CHECKING:  # a plan with nothing to do never imports pydantic, so no driver module may
     from pydantic import BaseModel
@@ -80,30 +80,15 @@ class Context:
     committed: Callable[[Address], datetime | None] | None = None
     secret: Callable[[Mapping[str, Json]], str] | None = None
 
-    def file(self, written: str) -> Path:
-        """Return where a file lies that the instance's block names and hrctl writes.
+    def place(self, written: str) -> Path:
+        """Return where a file or folder lies that the instance's block names and hrctl writes.
+
+        What a driver reads there is taken for live, so nothing in it may come from a commit.
 
         Raises:
-            HrctlError: HR321, HR322 or HR324, where a commit may decide about that file.
+            HrctlError: HR321, HR322 or HR324, where a commit may decide about it.
         """
-        return place(written, f"the file of driver {self.instance},", self.root, self.state_dir)
-
-    def folder(self, written: str) -> Path:
-        """Return where a folder lies that the block names; it may hold files that git tracks.
-
-        Raises:
-            HrctlError: HR321 for a symbolic link on the way; HR324, where it leaves the project.
-        """
-        what = f"the folder of driver {self.instance},"
-        return place(written, what, self.root, self.state_dir, tracked=True)
-
-    def require_writable(self, path: Path) -> None:
-        """Refuse a file below such a folder that a commit brought along.
-
-        Raises:
-            HrctlError: HR321 or HR322.
-        """
-        require(path, f"the file of driver {self.instance},", self.root)
+        return place(written, f"the place of driver {self.instance},", self.root, self.state_dir)
 
 
 class Stamp(NamedTuple):

@@ -84,7 +84,7 @@ class LocalDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._owner = context.project
-        self.store = LocalStore(context.file(config.get("path", DEFAULT_PATH)))
+        self.store = LocalStore(context.place(config.get("path", DEFAULT_PATH)))
 
     def __enter__(self) -> Self:
         return self

@@ -187,6 +187,11 @@ DRIVERS = {
         "{type: envoy, mode: external, configDir: folder, admin: '127.0.0.1:1'}",
         "HR321",
     ),
+    "a folder of flags with one that git tracks": ("{type: flagd, folder: flags}", "HR322"),
+    "a folder of supervisor with a file that git tracks": (
+        "{type: supervisor, mode: external, configDir: flags, socket: s}",
+        "HR322",
+    ),
     "a folder of supervisor": (
         "{type: supervisor, mode: external, configDir: folder, socket: s}",
         "HR321",
@@ -204,6 +209,8 @@ def test_drivers_write_to_nothing_that_a_commit_brought(
     (project / "link.json").symlink_to(outside / "flags.json")
     (project / "folder").symlink_to(outside)
     (project / "tracked.json").write_text(json.dumps({"flags": {}}))
+    (project / "flags").mkdir()
+    (project / "flags" / "acme.json").write_text(json.dumps({"flags": {}}))
     edit(project / "hrctl.yaml", "spec: {}", f"spec: {{drivers: {{x: {block}}}}}")
     kind = "FeatureFlag" if "flagd" in block else "Node"
     kind = "Service" if "supervisor" in block or "local" in block else kind

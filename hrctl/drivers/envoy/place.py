@@ -67,8 +67,7 @@ class Place(MeshPlace):
             settings = Settings(folders.run / "xds", listen, receiver, apart)
             admin = admin_socket(folders)
             return cls(folders.run, settings, admin, traces, folders=folders)
-        home = context.folder(config["configDir"])
-        context.require_writable(home / "xds")
+        home = context.place(config["configDir"])
         admin = str(config["admin"])
         if "/" in admin:
             admin = str(context.root / Path(admin).expanduser())

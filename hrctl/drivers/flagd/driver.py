@@ -55,8 +55,8 @@ class FlagdDriver:
         self._evaluators = config.get("evaluators", "all")
         self._bare_text = self._evaluators != "cbor"
         file = config.get("file")
-        self._file: Path | None = context.file(file) if file else None
-        self._folder: Path = context.folder(config.get("folder") or ".")
+        self._file: Path | None = context.place(file) if file else None
+        self._folder: Path = context.root if file else context.place(config["folder"])
         self._read: dict[Path, flagfile.Document] = {}
         self._planned: dict[tuple[Path, str], Address] = {}
 
@@ -130,7 +130,6 @@ class FlagdDriver:
         for path, changes in by_path.items():
             begin = time.perf_counter()
             try:
-                self._context.require_writable(path)
                 with flagfile.locked(path):
                     outcomes = self._apply(path, changes)
             except (OSError, HrctlError) as error:

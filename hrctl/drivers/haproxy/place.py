@@ -79,7 +79,7 @@ class Place(MeshPlace):
             settings = Settings(folders.run / "haproxy.cfg", "splits.map", listen, socket)
             own = _socket(folders, ".master", ".hm")
             return cls(folders.run, settings, socket, own, folders=folders)
-        file = context.file(config["config"])
+        file = context.place(config["config"])
         settings = Settings(file, f"{file}.map", listen)
         found = str(config["socket"])
         master = config.get("master")

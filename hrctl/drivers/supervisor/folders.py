@@ -52,7 +52,7 @@ class Folders:
             return cls(run, run / "conf.d", context.root)
         return cls(
             run,
-            context.folder(config["configDir"]),
+            context.place(config["configDir"]),
             context.root,
             context.root / Path(config["socket"]).expanduser(),
         )

@@ -305,11 +305,12 @@ class Session:
         )
         return load_driver(spec.type)(spec.config, context)
 
-    def _secret(self, source: Mapping[str, Json]) -> str:
+    def _secret(self, source: Mapping[str, Json], url: str) -> str:
         from hrctl.cli.instance_secrets import value_of
 
         trusted = None if self.base is None else self.base_commit
-        return value_of(source, lambda: self.tree(trusted), self.decrypt)
+        root = self.project.root
+        return value_of(source, url, root, lambda: self.tree(trusted), lambda: self.opener)
 
     def _committed(self, address: Address) -> datetime | None:
         return self.schedules().start(address)

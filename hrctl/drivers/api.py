@@ -69,8 +69,9 @@ class Context:
     needs in a folder below it. `root` is the project's folder. `project` is its name, the
     owner that a driver marks things with. `committed` tells when the schedule that a resource
     declares was committed (None: it is not, or nobody knows). `secret` opens a reference in the
-    instance's block, ``{"env": ...}`` or ``{"config": ..., "key": ...}``, and may need a key for
-    it; a driver asks for it when it connects, and keeps the value out of all that it says.
+    instance's block, ``{"env": ...}`` or ``{"config": ..., "key": ...}``, for the server whose URL
+    is given, and refuses a credential that is meant for another; it may need a key. A driver asks
+    for it when it connects, and keeps the value out of all that it says.
     """
 
     instance: str
@@ -78,7 +79,7 @@ class Context:
     root: Path
     state_dir: Path
     committed: Callable[[Address], datetime | None] | None = None
-    secret: Callable[[Mapping[str, Json]], str] | None = None
+    secret: Callable[[Mapping[str, Json], str], str] | None = None
 
     def place(self, written: str) -> Path:
         """Return where a file or folder lies that the instance's block names and hrctl writes.

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from hrctl.cli.main import main
 from hrctl.model.planschema import plan_schema
+from tests.cli.recording import Server
 from tests.conftest import ProjectFolder
 
 HEAD = "apiVersion: hrctl.dev/v1\nkind: "
@@ -23,37 +21,6 @@ ROUTE = (
     f"{HEAD}Route\nmetadata: {{name: r}}\n"
     "spec: {type: HTTP, listen: '127.0.0.1:9000', destinations: [{address: '127.0.0.1:9001'}]}\n"
 )
-
-
-class Server:
-    """A server that answers nothing useful, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        requests: list[str] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                requests.append(f"{self.path} {self.headers.get('Authorization')}")
-                self.send_error(404)
-
-            def log_message(self, *_: object) -> None:
-                """Keep the output of the tests clean."""
-
-        self.requests = requests
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.http.server_address[1]}"
-        Thread(target=self.http.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
-
-
-other = server  # a second one
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -18,6 +17,7 @@ from hrctl.drivers.api import (
     Secrets,
     Stamp,
 )
+from hrctl.drivers.credentials import environment_value
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.model.address import Address
 from hrctl.model.plan import Change
@@ -108,8 +108,9 @@ class SupervisorDriver:
         if password is None:
             return None
         name = password["valueFrom"]["env"]
-        value = os.environ.get(name)
-        if value is None:
+        where = f"the supervisord at {self.config['socket']}"
+        value = environment_value(name, where, self.context.root)
+        if not value:
             raise HrctlError.of(
                 "HR086",
                 f"driver {self.context.instance} needs the variable {name}, which is not set",

@@ -66,7 +66,7 @@ class UnleashDriver:
         ca_file = config.get("caFile")
         self._client = Client(
             config["url"],
-            Token(config["token"], context.secret),
+            Token(config["token"], context.secret, context.root),
             context.root / ca_file if ca_file else None,
         )
         self._tags = tuple(config.get("tags") or ())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from hrctl.diagnostics import HrctlError
+from hrctl.drivers.credentials import environment_value
 from hrctl.model.values import Json
 
 
@@ -13,11 +14,15 @@ class Token:
     """A reference to the token; the value is looked up when the first request needs it."""
 
     def __init__(
-        self, reference: Mapping[str, Json], secret: Callable[[Mapping[str, Json]], str] | None
+        self,
+        reference: Mapping[str, Json],
+        secret: Callable[[Mapping[str, Json], str], str] | None,
+        root: Path,
     ) -> None:
         found = reference["valueFrom"].items()
         self._source = {key: item for key, item in found if item is not None}
         self._secret = secret
+        self._root = root
         self._opened: str | None = None
 
     @property
@@ -32,21 +37,22 @@ class Token:
         """What to do where Unleash does not take it."""
         if "env" in self._source:
             return f"set {self.place} to a token for its Admin API"
-        command = f"hrctl secrets set {self._source['config']} {self._source['key']}"
+        command = f"hrctl secrets set {self._source['config']} {self._source['key']} --audience URL"
         return f"run `{command}` with a token for its Admin API"
 
     def value(self, url: str) -> str:
         """The token.
 
         Raises:
-            HrctlError: HR265, where it is missing; whatever stands in the way of opening it.
+            HrctlError: HR265, where it is missing; HR315 and HR316, where it may not be sent to
+                that server; whatever stands in the way of opening it.
         """
         if self._opened is None:
             name = self._source.get("env")
             if name is not None:
-                self._opened = os.environ.get(str(name), "")
+                self._opened = environment_value(str(name), url, self._root)
             elif self._secret is not None:
-                self._opened = self._secret(self._source).strip()
+                self._opened = self._secret(self._source, url).strip()
         if not self._opened:
             missing = "is not set" if "env" in self._source else "is empty"
             said = f"the token for {url} is missing: {self.place} {missing}"

@@ -513,6 +513,7 @@ def test_enabled_is_true_or_another_than_the_default(shell: Shell, spec: str, on
 def test_stats_of_an_unleash_that_is_down(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it counts is not known: said, and the record of this machine is shown as such."""
     monkeypatch.setenv("TOKEN", "secret-token")
+    monkeypatch.setenv("HRCTL_ALLOWED_ENV", "TOKEN")
     begin(shell, flag=FLAG + "  hash: unleash\n")
     url = f"http://127.0.0.1:{free_ports()}"
     block = f"{{type: unleash, url: '{url}', token: {{valueFrom: {{env: TOKEN}}}}}}"
@@ -579,6 +580,7 @@ def test_ctrl_c_while_it_is_planned_takes_the_edit_back(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", "secret-token")
+    monkeypatch.setenv("HRCTL_ALLOWED_ENV", "TOKEN")
     begin(shell, flag=FLAG + "  hash: unleash\n")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # an Unleash that says nothing
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -267,6 +267,7 @@ def external(
     supervisord: External, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[External]:
     monkeypatch.setenv("SUPERVISOR_PASSWORD", "open")
+    monkeypatch.setenv("HRCTL_ALLOWED_ENV", "SUPERVISOR_PASSWORD")
     yield supervisord
     supervisord.clear()
     assert folder.is_dir(), "the folder goes after what works in it"

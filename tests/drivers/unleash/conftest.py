@@ -31,6 +31,12 @@ def unleash(running: Unleash) -> Unleash:
     return running
 
 
+@pytest.fixture(autouse=True)
+def _allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow the token to be sent, as whoever runs hrctl does."""
+    monkeypatch.setenv("HRCTL_ALLOWED_ENV", "UNLEASH_TOKEN")
+
+
 @pytest.fixture
 def project(
     tmp_path: Path,

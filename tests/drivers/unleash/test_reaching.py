@@ -419,7 +419,8 @@ def sealed(project: UnleashProject, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     text = tmp_path / "token"
     text.write_text(ADMIN)
-    project.hrctl("secrets", "set", "acme:Config/unleash", "TOKEN", "--file", str(text))
+    entry = ("acme:Config/unleash", "TOKEN")
+    project.hrctl("secrets", "set", *entry, "--file", str(text), "--audience", url)
     text.unlink()
     project.flag(FLAG)
     return keys

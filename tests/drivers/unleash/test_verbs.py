@@ -34,7 +34,11 @@ def test_transcript(file: Path, unleash: Unleash, tmp_path: Path) -> None:
     folder.joinpath("hrctl.yaml").write_text(PROJECT % unleash.url)
     with folder.joinpath("registry.yaml").open("a") as registry:
         registry.write("  drivers: {FeatureFlag: toggles}\n")
-    env = {**transcripts.environ(tmp_path), "UNLEASH_TOKEN": ADMIN}
+    env = {
+        **transcripts.environ(tmp_path),
+        "UNLEASH_TOKEN": ADMIN,
+        "HRCTL_ALLOWED_ENV": "UNLEASH_TOKEN",
+    }
     hidden = {
         re.escape(unleash.url): "https://unleash.example",
         r"(Committed|removed in) [0-9a-f]{7}": r"\1 COMMIT",  # hrctl.yaml has the port

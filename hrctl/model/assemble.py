@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hrctl.diagnostics import Span
+from hrctl.diagnostics import Diagnostic, HrctlError, Span
 from hrctl.model.address import Address
 from hrctl.model.document import Place
+from hrctl.model.expansion import Referred
 from hrctl.model.kinds import desugar, kind
 from hrctl.model.kinds.outputs import places
 from hrctl.model.places import place_in, placed
@@ -182,6 +183,7 @@ def _resolve(
         return spec, []
     links = {link.pointer: link for link in tree.links.get(address, ()) if link.output}
     deferred: list[Deferred] = []
+    referred = Referred()
 
     def walk(value: Json, path: str) -> Json:
         if is_reference(value):
@@ -189,7 +191,10 @@ def _resolve(
             if link is None:  # age and env name no resource
                 deferred.append(Deferred(path, sensitive=True))
                 return _with_place(tree, address, path, value)
-            return _value(tree, address, link, value, deferred)
+            behind = _value(tree, address, link, value, deferred)
+            if not referred.take(behind):
+                raise _too_large(tree, address, path, referred)
+            return behind
         if isinstance(value, dict):
             return {key: walk(item, path + pointer([key])) for key, item in value.items()}
         if isinstance(value, list):
@@ -198,6 +203,18 @@ def _resolve(
 
     resolved: dict[str, Json] = walk(spec, "/spec")
     return resolved, deferred
+
+
+def _too_large(tree: Tree, address: Address, path: str, referred: Referred) -> HrctlError:
+    return HrctlError(
+        Diagnostic(
+            "HR344",
+            referred.summary(),
+            span=origin(tree, address, path),
+            address=address,
+            hint="refer to less, or give the values to the application in a file",
+        )
+    )
 
 
 def _with_endpoints(tree: Tree, address: Address, spec: dict[str, Json]) -> dict[str, Json]:

@@ -11,10 +11,34 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hrctl.model.document import Document
-from hrctl.model.values import canonical
+from hrctl.model.values import Json, canonical
 
 MAX_INSTANCES: Final = 200_000  # resources that documents with `instances` make
 MAX_CHARACTERS: Final = 100_000_000  # of all that resources inherit: templates, patches, defaults
+MAX_REFERRED: Final = 1_000_000  # characters and values that the references of a resource stand for
+
+
+@dataclass(slots=True)
+class Referred:
+    """How much the references of one resource stand for: each can double what is behind it."""
+
+    left: int = MAX_REFERRED
+
+    def take(self, value: Json) -> bool:
+        """Count a value that a reference stands for. Return whether there was room for it."""
+        waiting = [value]
+        while waiting and self.left >= 0:
+            item = waiting.pop()
+            self.left -= 1 + (len(item) if isinstance(item, str | list | dict) else 0)
+            if isinstance(item, dict):
+                waiting += item.values()
+            elif isinstance(item, list):
+                waiting += item
+        return self.left >= 0
+
+    def summary(self) -> str:
+        """Say which limit is passed."""
+        return f"references stand for more than {MAX_REFERRED:,} characters and values"
 
 
 @dataclass(slots=True)

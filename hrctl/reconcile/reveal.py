@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from hrctl.ledger.api import Entry
 from hrctl.memory import keep_out_of_dumps
 from hrctl.model import revealed
 from hrctl.model.address import Address
+from hrctl.model.expansion import Referred
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json, lookup, references
 from hrctl.reconcile.bodies import substitute
@@ -57,17 +59,18 @@ class RunSecrets:
         """The value with every reference replaced, plaintext included.
 
         Raises:
-            HrctlError: HR086, where a key, a variable or an output is missing.
+            HrctlError: HR086, where a key, a variable or an output is missing; HR344, where the
+                values are too large together.
         """
-        return self._walk(value, secrets=True)
+        return self._walk(value, _Room(), secrets=True)
 
     def resolve(self, value: Json) -> Json:
         """The value with those references replaced whose values anyone may see.
 
         Raises:
-            HrctlError: HR086, where an output is missing.
+            HrctlError: HR086, where an output is missing; HR344 as above.
         """
-        return self._walk(value, secrets=False)
+        return self._walk(value, _Room(), secrets=False)
 
     # -- what the applier calls ------------------------------------------------------------------
 
@@ -103,10 +106,11 @@ class RunSecrets:
         touched = {one.address: one for one in listed if one.action is not Action.DELETE}
         found: dict[str, Diagnostic] = {}
         for change in filter(refers, listed):
+            room, seen = _Room(), set[Key]()
             for path, reference in references(change.after):
                 try:
-                    for source in _known_now(reference, touched):
-                        self._value(source, secrets=change.driver not in keeping)
+                    for source in _known_now(reference, touched, seen):
+                        self._value(source, room, secrets=change.driver not in keeping)
                 except HrctlError as error:
                     one = error.diagnostics[0]
                     place = replace(
@@ -124,17 +128,22 @@ class RunSecrets:
 
     # -- beneath ---------------------------------------------------------------------------------
 
-    def _walk(self, value: Json, *, secrets: bool) -> Json:
+    def _walk(self, value: Json, room: _Room, *, secrets: bool) -> Json:
         def replacement(_: str, reference: Json) -> Json:
-            found = self._value(reference["valueFrom"], secrets=secrets)
+            found = self._value(reference["valueFrom"], room, secrets=secrets)
             return reference if found is _ABSENT else found
 
-        return substitute(value, replacement)
+        with room.deeper():
+            return substitute(value, replacement)
 
-    def _value(self, source: Mapping[str, Json], *, secrets: bool) -> Json:
+    def _value(self, source: Mapping[str, Json], room: _Room, *, secrets: bool) -> Json:
         """The value behind a reference; `_ABSENT` for a secret that is not asked for."""
         if "env" in source or "age" in source:
-            return self._secret(source) if secrets else _ABSENT
+            if not secrets:
+                return _ABSENT
+            plaintext = self._secret(source)
+            room.take(plaintext)
+            return plaintext
         key = target(source)
         if key is None:
             raise _missing(f"'{', '.join(source)}' is no source of values")
@@ -148,7 +157,8 @@ class RunSecrets:
             )
         from hrctl.model.kinds.outputs import render
 
-        value = render(found.value, lambda one: self._walk(one, secrets=True))
+        value = render(found.value, lambda one: self._walk(one, room, secrets=True))
+        room.take(value)
         return self._remember(value) if key in self._sensitive or found.sensitive else value
 
     def _output(self, address: Address, name: str) -> Output | None:
@@ -188,22 +198,66 @@ class RunSecrets:
         return value
 
 
+class _Room:
+    """How much the references of one body may stand for, and how deep they may lead."""
+
+    def __init__(self) -> None:
+        self._referred = Referred()
+        self._depth = 0
+
+    def take(self, value: Json) -> None:
+        """Count a value that a reference stands for.
+
+        Raises:
+            HrctlError: HR344.
+        """
+        if not self._referred.take(value):
+            raise HrctlError.of(
+                "HR344",
+                self._referred.summary(),
+                hint="refer to less, or give the values to the application in a file",
+            )
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Count a reference behind another.
+
+        Raises:
+            HrctlError: HR344.
+        """
+        if self._depth > _DEEPEST:
+            raise HrctlError.of(
+                "HR344",
+                f"a reference leads through more than {_DEEPEST} others",
+                hint="refer to where the value stands",
+            )
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+
 def _known_now(
-    source: Mapping[str, Json], touched: Mapping[Address, Change], depth: int = 0
+    source: Mapping[str, Json], touched: Mapping[Address, Change], seen: set[Key]
 ) -> Iterator[Mapping[str, Json]]:
     """The references that can be followed before anything is done.
 
-    Of an output of what the changes touch, those are the secrets that it will be made of.
+    Of an output of what the changes touch, those are the secrets that it will be made of; each
+    output is looked into once.
     """
-    key = target(source)
-    change = touched.get(key[0]) if key is not None else None
-    if key is None or change is None:
-        yield source
-        return
-    output = static_outputs(key[0], change.after or {}).get(key[1])
-    if output is not None and depth < _DEEPEST:
-        for _, inner in references(output.value):
-            yield from _known_now(inner, touched, depth + 1)
+    waiting = [source]
+    while waiting:
+        source = waiting.pop()
+        key = target(source)
+        change = touched.get(key[0]) if key is not None else None
+        if key is None or change is None:
+            yield source
+        elif key not in seen:
+            seen.add(key)
+            output = static_outputs(key[0], change.after or {}).get(key[1])
+            if output is not None:
+                waiting += [inner for _, inner in references(output.value)]
 
 
 def refers(change: Change) -> bool:

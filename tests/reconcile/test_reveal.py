@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +112,66 @@ def test_each_missing_thing_is_told_once_with_who_needs_it() -> None:
     made = Change(DB, Action.CREATE, Reason.NEW, "local", after=BODY)
     assert RunSecrets({}, {}).missing([change({"s": SOCKET}), made]) == []
     assert targets([change({"s": SOCKET, "p": PASSWORD})]) == {DB}
+
+
+def _config(name: str, value: Any) -> Entry:
+    body = {"spec": {"scope": "GLOBAL", "entries": {"K": {"type": "JSON", "value": value}}}}
+    return Entry(Address(f"acme:Config/{name}"), "local", "d", body, "1", outputs={"K": value})
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"valueFrom": {"config": f"acme:Config/{name}", "key": "K"}}
+
+
+def test_values_that_double_are_not_built() -> None:
+    """Each Config of 25 refers twice to the next: the first would stand for 2**24 values."""
+    given = RunSecrets({}, {})
+    value: Any = "x"
+    codes: list[str] = []
+    started = time.process_time()
+    for number in range(25):
+        entry = _config(f"c{number}", value)
+        given.learn(entry.address, entry.body, entry.outputs)
+        try:
+            value = given.resolve([_reference(f"c{number}")] * 2)
+        except HrctlError as error:
+            codes = [one.code for one in error.diagnostics]
+            break
+    assert codes == ["HR344"]
+    assert time.process_time() - started < 20
+
+
+def test_references_that_double_are_looked_into_once() -> None:
+    entries = {
+        number: {
+            "spec": {
+                "entries": {"K": {"type": "JSON", "value": [_reference(f"c{number + 1}")] * 2}}
+            }
+        }
+        for number in range(30)
+    }
+    changes = [
+        Change(
+            Address(f"acme:Config/c{number}"),
+            Action.CREATE,
+            Reason.NEW,
+            "local",
+            after=body,
+            unknown=("/x",),
+        )
+        for number, body in entries.items()
+    ]
+    started = time.process_time()
+    (missing,) = RunSecrets({}, {}).missing(changes)
+    assert missing.summary.startswith("acme:Config/c30 has no output 'K' yet, needed by ")
+    assert time.process_time() - started < 5
+
+
+def test_a_reference_leads_through_a_few_others_at_most() -> None:
+    bodies = [_config(f"c{number}", _reference(f"c{number + 1}")) for number in range(40)]
+    entries = {one.address: replace(one, outputs={}) for one in bodies}
+    with pytest.raises(HrctlError, match="leads through more than 32 others"):
+        RunSecrets({}, entries).reveal(_reference("c0"))
 
 
 def test_a_short_secret_does_not_blot_out_a_text() -> None:

@@ -38,13 +38,13 @@ def expand(folder: ProjectFolder, documents: int, registries: int) -> None:
     )
 
 
-def validated(folder: ProjectFolder) -> tuple[int, str, int]:
-    """Run `hrctl validate`; its exit code, its report and its peak of memory in MiB."""
+def run(folder: ProjectFolder, command: str) -> tuple[int, str, int]:
+    """Run a command of hrctl; its exit code, its report and its peak of memory in MiB."""
     report = folder.root.parent / "report"
     with report.open("wb") as out:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "hrctl", "-C", str(folder.root), "validate"],
+            [sys.executable, "-m", "hrctl", "-C", str(folder.root), command],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
@@ -55,9 +55,32 @@ def validated(folder: ProjectFolder) -> tuple[int, str, int]:
     return os.waitstatus_to_exitcode(status), report.read_text("utf-8"), usage.ru_maxrss // 1024
 
 
+CONFIG = """
+---
+apiVersion: hrctl.dev/v1
+kind: Config
+metadata: {name: c%d}
+spec:
+  entries:
+    K: {type: JSON, value: %s}
+"""
+
+
+def test_references_that_double_are_not_followed_to_the_end(folder: ProjectFolder) -> None:
+    """Each Config of 25 refers twice to the next: the first would stand for 2**24 values."""
+    twice = "[{valueFrom: {config: c%d, key: K}}, {valueFrom: {config: c%d, key: K}}]"
+    configs = [CONFIG % (at, twice % (at + 1, at + 1)) for at in range(24)]
+    folder.write({"registry.yaml": ROOT, "all.yaml": "".join([*configs, CONFIG % (24, "x")])})
+    code, report, memory = run(folder, "plan")
+    assert code == 1
+    assert "HR344 references stand for more than 1,000,000 characters and values" in report
+    assert "all.yaml:" in report
+    assert memory < 512
+
+
 def test_millions_of_instances_are_not_made(folder: ProjectFolder) -> None:
     expand(folder, 1500, 1500)
-    code, report, memory = validated(folder)
+    code, report, memory = run(folder, "validate")
     assert code == 1
     assert report.count("HR343") == 2, report  # and the line on `hrctl explain`
     assert "more than 200,000 instances of documents in the whole tree" in report

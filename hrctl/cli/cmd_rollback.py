@@ -12,6 +12,7 @@ import typer
 
 from hrctl.cli.app import console_of
 from hrctl.cli.exits import Exit
+from hrctl.cli.options import Wait
 from hrctl.cli.session import InvalidTree, Session
 from hrctl.cli.verbs import edits
 from hrctl.cli.verbs.draft import Draft
@@ -45,6 +46,7 @@ class Asked:
     message: str | None
     apply: bool
     yes: bool
+    wait: str | None
 
 
 def rollback(  # noqa: PLR0913 - each option is a parameter: that is how typer takes them
@@ -62,6 +64,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter: that is how typer t
     message: Message = None,
     apply: Annotated[bool, typer.Option("--apply", help="Then apply it, after asking.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --apply: do not ask.")] = False,
+    wait: Wait = None,
 ) -> int:
     """Bring back what was declared at a commit, or what a run applied, as a new commit.
 
@@ -82,7 +85,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter: that is how typer t
             hint="what is on another branch is applied from there",
         )
     with Session(console) as session:
-        return roll_back(session, to, what, Asked(branch, message, apply, yes))
+        return roll_back(session, to, what, Asked(branch, message, apply, yes, wait))
 
 
 def roll_back(session: Session, to: str, what: str | None, asked: Asked) -> int:
@@ -242,7 +245,8 @@ def bring_in(  # noqa: PLR0913, PLR0917 - what is written, and what is said of i
     session.unlock_edits()
     targets = [*changed] if len(changed) <= _TARGETS else []
     with Session(console) as after:
-        return edits.apply_targets(after, targets, yes=asked.yes)
+        then = edits.Then(commit=True, apply=True, yes=asked.yes, wait=asked.wait)
+        return edits.apply_committed(after, draft, edits.Wish(subject, targets, then), commit)
 
 
 def _nothing(session: Session, name: str) -> int:

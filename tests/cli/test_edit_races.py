@@ -103,6 +103,19 @@ def test_an_edit_that_cannot_be_applied_says_how_to_finish(project: Path) -> Non
     assert is_settled(project)
 
 
+def test_a_rollback_that_cannot_be_applied_says_how_to_finish(project: Path) -> None:
+    edit = ("config", "set", "SIZE", "5", "--config", "c0", "--commit", "--apply", "--yes")
+    assert hrctl(project, "apply", "--yes").returncode == 0
+    assert hrctl(project, *edit).returncode == 0
+    with lease(project):
+        done = hrctl(project, "rollback", "HEAD~1", "--apply", "--yes", "--wait", "100ms")
+    assert done.returncode == 3
+    assert "To finish: hrctl apply --target=acme:Config/c0" in done.stderr
+    assert hrctl(project, "apply", "--target=acme:Config/c0", "--yes").returncode == 0
+    assert "value: 0" in git(project, "show", "HEAD:c0.yaml")
+    assert is_settled(project)
+
+
 @pytest.mark.parametrize("wait", [["--wait"], ["--wait", "60s"], ["--wait=60s"]])
 def test_an_apply_waits_for_the_lease(project: Path, wait: list[str]) -> None:
     with lease(project):

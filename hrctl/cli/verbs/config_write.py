@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hrctl.cli.options import Wait
 from hrctl.cli.secrets.cmd_values import Audience
 from hrctl.cli.verbs import config_find as find
 from hrctl.cli.verbs.config_change import SECRET, ConfigChange
@@ -179,6 +180,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter
     message: Message = None,
     apply: Apply = False,
     yes: Yes = False,
+    wait: Wait = None,
 ) -> int:
     """Write the value that a key had at a commit back, as a new commit.
 
@@ -203,7 +205,7 @@ def rollback(  # noqa: PLR0913 - each option is a parameter
         changed = ConfigChange(session, tree, address)
         changed.bring_back(key, old)
         require_clean(session.project.root, dict.fromkeys(changed.draft.paths))
-        then = Then(commit=True, message=message, apply=apply, yes=yes)
+        then = Then(commit=True, message=message, apply=apply, yes=yes, wait=wait)
         secret = known_type(tree, address, key) == SECRET
         told = f"Brought {key} back as it was encrypted then." if secret else None
         return changed.finish(f"Roll back {key} of {address} to {goal.name}", then, told)

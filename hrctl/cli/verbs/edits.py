@@ -355,15 +355,14 @@ def _git(session: Session, *arguments: str) -> str:
     return output
 
 
-def apply_targets(
-    session: Session,
-    targets: Sequence[str],
-    *,
-    yes: bool,
-) -> int:
-    """Plan and apply just these (none: everything), after asking."""
-    wish = Wish("", targets, Then(apply=True, yes=yes))
-    return _carry_out(session, _plan(session, targets, cascade=False), wish)
+def apply_committed(session: Session, draft: Draft, wish: Wish, commit: str) -> int:
+    """Plan and apply the targets (none: everything) of an edit that is committed, after asking."""
+    progress = _Progress(session.console, draft, wish, commit)
+    with progress.reported():
+        code = _carry_out(session, _plan(session, wish.targets, cascade=wish.cascade), wish)
+        if code != Exit.DONE:
+            progress.report()
+        return code
 
 
 def _plan(session: Session, targets: Sequence[str], *, cascade: bool) -> Plan:

@@ -48,6 +48,7 @@ def run_plan(
                 on_event=on_event,
                 stop=stop,
                 decrypt=session.decrypt,
+                fence=session.fence,
                 disconnect=session.disconnect,
                 wait=wait,
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from hrctl.cli.console import Console
 from hrctl.cli.secrets.leftovers import sweep
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity, Span
+from hrctl.drivers.fence import Fence
 from hrctl.source import project
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Session:
         self._loaded: dict[str | None, Loaded] = {}
         self._told: set[str | None] = set()
         self._instances: dict[str, Driver] = {}
+        self.fence = Fence()
         self._schedules: dict[str | None, Schedules] = {}
 
     def __enter__(self) -> Self:
@@ -302,6 +304,7 @@ class Session:
             project.state_dir,
             self._committed,
             self._secret,
+            self.fence,
         )
         return load_driver(spec.type)(spec.config, context)
 

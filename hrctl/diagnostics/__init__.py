@@ -6,6 +6,7 @@ stop. Errors travel as values where a command can go on to find more of them, an
 
     HrctlError                  carries one or more diagnostics; exit code 1
     +-- LockedError             a lease of another run covers the subtree; exit code 3
+    |   +-- LeaseLostError      another run took over the lease of this one
     +-- SafetyError             refused by thresholds, protection or a stale plan; exit code 4
     +-- PolicyError             refused by a policy; exit code 5
 
@@ -21,6 +22,7 @@ from enum import StrEnum
 __all__ = [
     "Diagnostic",
     "HrctlError",
+    "LeaseLostError",
     "LockedError",
     "PolicyError",
     "Related",
@@ -117,6 +119,10 @@ class LockedError(HrctlError):
     """Another run holds a lease on the subtree."""
 
     exit_code = 3
+
+
+class LeaseLostError(LockedError):
+    """This run has lost its lease, and must not change anything any more."""
 
 
 class SafetyError(HrctlError):

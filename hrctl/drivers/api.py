@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from hrctl.diagnostics import Diagnostic
+from hrctl.drivers.fence import Fence
 from hrctl.model.address import Address
 from hrctl.model.plan import Change
 from hrctl.model.values import Body, Json
@@ -71,7 +72,8 @@ class Context:
     declares was committed (None: it is not, or nobody knows). `secret` opens a reference in the
     instance's block, ``{"env": ...}`` or ``{"config": ..., "key": ...}``, for the server whose URL
     is given, and refuses a credential that is meant for another; it may need a key. A driver asks
-    for it when it connects, and keeps the value out of all that it says.
+    for it when it connects, and keeps the value out of all that it says. A
+    driver calls `fence` before each step that changes something, see `Fence`.
     """
 
     instance: str
@@ -80,6 +82,7 @@ class Context:
     state_dir: Path
     committed: Callable[[Address], datetime | None] | None = None
     secret: Callable[[Mapping[str, Json], str], str] | None = None
+    fence: Fence = field(default_factory=Fence)
 
     def place(self, written: str) -> Path:
         """Return where a file or folder lies that the instance's block names and hrctl writes.

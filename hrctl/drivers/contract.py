@@ -41,12 +41,12 @@ from hrctl.drivers.contract_base import (
     PLAINTEXT,
     PROJECT,
     SECRET,
-    ContractBase,
     ContractSecrets,
     context_for,
     differences,
     require,
 )
+from hrctl.drivers.contract_crash import CrashContract
 from hrctl.drivers.discovery import check_driver
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
@@ -56,7 +56,7 @@ from hrctl.model.plan import Action
 __all__ = ["ContractSecrets", "DriverContract", "context_for", "differences", "require"]
 
 
-class DriverContract(ContractBase):
+class DriverContract(CrashContract):
     """The conformance tests; see the module for how to use them."""
 
     def test_class_is_in_order(self) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final, NoReturn
 
 from hrctl.diagnostics import Diagnostic, HrctlError
 from hrctl.drivers.api import Context, Driver, Live, Outcome, Ownership, Result, Stamp
+from hrctl.drivers.fence import Fence
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change, Reason
 from hrctl.model.values import Body, Json, is_reference, is_sensitive_reference, pointer
@@ -16,6 +17,7 @@ from hrctl.model.values import Body, Json, is_reference, is_sensitive_reference,
 PROJECT: Final = "contract"
 PLAINTEXT: Final = "correct-horse-battery-staple"
 SECRET: Final[Json] = {"valueFrom": {"age": "-----BEGIN AGE ENCRYPTED FILE-----"}}
+FENCE: Final = Fence()  # of all drivers that are tested
 NO_KEY: Final = Diagnostic("HR086", "the key for this secret is missing")
 
 
@@ -49,7 +51,13 @@ class ContractSecrets:
 
 def context_for(folder: Path, project: str = PROJECT, instance: str = "tested") -> Context:
     """Surroundings below a folder of the test's own."""
-    return Context(instance=instance, project=project, root=folder, state_dir=folder / ".hrctl")
+    return Context(
+        instance=instance,
+        project=project,
+        root=folder,
+        state_dir=folder / ".hrctl",
+        fence=FENCE,
+    )
 
 
 def require(condition: object, message: str) -> None:

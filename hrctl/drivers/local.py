@@ -84,6 +84,7 @@ class LocalDriver:
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._owner = context.project
+        self._fence = context.fence
         self.store = LocalStore(context.place(config.get("path", DEFAULT_PATH)))
 
     def __enter__(self) -> Self:
@@ -118,6 +119,7 @@ class LocalDriver:
             except HrctlError as error:
                 errors[index] = error.diagnostics[0]
         try:
+            self._fence()
             done = dict(zip(writes, self.store.write([*writes.values()], self._owner), strict=True))
         except HrctlError as error:
             done = {}

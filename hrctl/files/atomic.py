@@ -25,6 +25,8 @@ DRAFT_SUFFIX: Final = ".hrctl-draft"
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 _swept: Final[set[Path]] = set()  # folders that this process has cleared of drafts
 
+os.register_at_fork(after_in_child=_swept.clear)
+
 
 def write(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Replace one file; see `write_all`."""

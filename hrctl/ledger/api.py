@@ -150,6 +150,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def check(self, lease: Lease) -> None:
+        """Return while the lease stands. May be called from any thread.
+
+        Raises:
+            LeaseLostError: HR101, where it has been lost.
+        """
+        ...
+
     def release(self, lease: Lease) -> None:
         """Give it back; no error where it has been lost."""
         ...

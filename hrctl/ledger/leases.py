@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from hrctl.diagnostics import Diagnostic, LockedError
+from hrctl.diagnostics import Diagnostic, LeaseLostError, LockedError
 from hrctl.ledger import processes
 from hrctl.ledger.api import Lease
 from hrctl.model.address import Address, is_within
@@ -132,10 +132,10 @@ def _locked(other: Lease, wanted: str, now: float) -> LockedError:
     )
 
 
-def _lost(connection: sqlite3.Connection, lease: Lease) -> LockedError:
+def _lost(connection: sqlite3.Connection, lease: Lease) -> LeaseLostError:
     others = [one for one in read(connection) if overlap(one.subtree, lease.subtree)]
     whose = f" to {others[0].holder}" if others else ""
-    return LockedError(
+    return LeaseLostError(
         Diagnostic(
             "HR101",
             f"the lease on {_name(lease.subtree)} was lost{whose}: it had expired or was unlocked",

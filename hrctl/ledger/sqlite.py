@@ -148,6 +148,18 @@ class SqliteLedger:
         with Database(self.path, SCHEMA) as file, file.transaction() as connection:
             return leases.renew(connection, lease, seconds)
 
+    def check(self, lease: Lease) -> None:
+        """Return while the lease stands. It may be called from any thread.
+
+        Raises:
+            LeaseLostError: HR101, where it has been lost.
+        """
+        with Database(self.path, SCHEMA) as file:
+            connection = file.reader()
+            if connection is not None:
+                with file.faults():
+                    leases.check(connection, lease)
+
     def release(self, lease: Lease) -> None:
         """Give it back; no error where it has been lost."""
         if self._file.reader() is not None:

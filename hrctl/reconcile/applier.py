@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from hrctl.diagnostics import HrctlError, LockedError, SafetyError
 from hrctl.drivers.api import Driver
+from hrctl.drivers.fence import Fence
 from hrctl.ledger.api import Entry, Lease, Ledger, RunRecord
 from hrctl.model.address import Address, ancestors
 from hrctl.model.plan import Change, Plan
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEASE_SECONDS: Final = 30.0
+_CONFIRMED_SECONDS: Final = 1.0  # how long an answer of the ledger is relied on
 _LEASE_POLL: Final = 0.25  # seconds between two attempts to take a lease
 
 
@@ -53,6 +55,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
     decrypt: Decrypt | None = None,
     disconnect: Callable[[], None] = lambda: None,
     wait: float = 0.0,
+    fence: Fence | None = None,
 ) -> Report:
     """Carry out the plan.
 
@@ -87,6 +90,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         disconnect: closes the drivers' connections. It is called only where an exception ends the
             run, after the drivers' threads have ended and before the lease is given back.
         wait: seconds to wait for a lease that another run holds.
+        fence: of the drivers; it is closed as soon as this run loses its lease.
 
     Raises:
         SafetyError: HR120-HR134 for what the plan was refused for, HR122 where the ledger moved.
@@ -106,7 +110,7 @@ def apply(  # noqa: PLR0913 - a plan, what it acts on, and how it is watched
         return Report(run.id, "done", ())
     subtree = common_registry(plan.changes)
     held = _Held(ledger, _acquire(ledger, subtree, run.id, wait, stop, on_event))
-    with _heartbeat(held):
+    with _heartbeat(held, fence or Fence()):
         settled = settle_pending(ledger, drivers, held.lease)
         if settled:
             on_event(PendingSettled(tuple(settled)))
@@ -213,6 +217,11 @@ def _close(ledger: Ledger, held: _Held, record: RunRecord, status: str, dispatch
     ledger.finish(held.lease, finished)
 
 
+def _clock() -> float:
+    """Seconds that also count while this process, or the machine, is asleep."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass(slots=True)
 class _Held:
     """The lease of this run; `lost` is set by the heartbeat where it could not be renewed."""
@@ -221,11 +230,39 @@ class _Held:
     lease: Lease
     lost: LockedError | None = None
     keep: bool = False
+    confirmed: float = field(default_factory=_clock)
+
+    def check(self) -> None:
+        """Return while the lease stands; drivers' threads ask before they change something.
+
+        The ledger is asked once a second at most. The clock goes on while the process is stopped.
+
+        Raises:
+            LeaseLostError: HR101, where the lease has been lost.
+        """
+        if self.lost is not None:
+            raise self.lost
+        now = _clock()
+        if now - self.confirmed < _CONFIRMED_SECONDS:
+            return
+        try:
+            if self.lease.expires > time.time():
+                self.ledger.check(self.lease)
+            else:
+                self.lease = self.ledger.renew(self.lease, seconds=LEASE_SECONDS)
+        except LockedError as error:
+            self.lost = error
+            raise
+        self.confirmed = now
 
 
 @contextmanager
-def _heartbeat(held: _Held) -> Iterator[None]:
-    """Renew the lease from a thread of its own while the body runs; then give it back."""
+def _heartbeat(held: _Held, fence: Fence) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the body runs; then give it back.
+
+    Drivers' threads that outlive the body find the fence closed once the lease is lost.
+    """
+    fence.bind(held.check)
     over = threading.Event()
 
     def beat() -> None:
@@ -249,6 +286,8 @@ def _heartbeat(held: _Held) -> Iterator[None]:
         thread.join()
         if not held.keep:
             held.ledger.release(held.lease)
+            if held.lost is None:
+                fence.release()
 
 
 def _now() -> str:

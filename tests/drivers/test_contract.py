@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,6 +24,8 @@ from hrctl.drivers.api import (
     Stamp,
 )
 from hrctl.drivers.contract import DriverContract, context_for, differences
+from hrctl.drivers.fence import Fence
+from hrctl.files import atomic
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Body, Json, merge
@@ -39,13 +41,44 @@ class ShelfConfig(BaseModel):
 class Server:
     """The live system: what several driver objects reach."""
 
-    things: dict[Address, tuple[str, int, Body]] = field(default_factory=dict)
+    things: MutableMapping[Address, tuple[str, int, Body]] = field(default_factory=dict)
     clock: int = 0
 
     def put(self, address: Address, owner: str, body: Body) -> str:
-        self.clock += 1
+        self.clock = time.time_ns() if isinstance(self.things, Stored) else self.clock + 1
         self.things[address] = (owner, self.clock, body)
         return str(self.clock)
+
+
+class Stored(MutableMapping[Address, tuple[str, int, Body]]):
+    """Things in a file, which outlive the process that puts them there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def _read(self) -> dict[Address, Any]:
+        text = self.path.read_text() if self.path.exists() else "{}"
+        return {Address(key): tuple(thing) for key, thing in json.loads(text).items()}
+
+    def _write(self, things: dict[Address, Any]) -> None:
+        atomic.write(self.path, json.dumps(things).encode())
+
+    def __getitem__(self, address: Address) -> tuple[str, int, Body]:
+        return self._read()[address]  # type: ignore[no-any-return]
+
+    def __setitem__(self, address: Address, thing: tuple[str, int, Body]) -> None:
+        self._write({**self._read(), address: thing})
+
+    def __delitem__(self, address: Address) -> None:
+        things = self._read()
+        del things[address]
+        self._write(things)
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 class Shelf:
@@ -63,6 +96,8 @@ class Shelf:
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self.config = config
         self.owner = context.project
+        self.fence = context.fence
+        self.root = context.root
         self.server = Server()
 
     def __enter__(self) -> Self:
@@ -94,12 +129,14 @@ class Shelf:
             error = Diagnostic("HR084", "moved")
             return Outcome(change.address, Result.STALE, error=error)
         if change.action is Action.DELETE:
+            self.fence()
             self.server.things.pop(change.address, None)
             return Outcome(change.address, Result.DONE)
         try:
             body = self.settle(change.after or {}, secrets)
         except HrctlError as error:
             return Outcome(change.address, Result.FAILED, error=error.diagnostics[0])
+        self.fence()
         version = self.server.put(change.address, self.owner, body)
         return Outcome(change.address, Result.DONE, version)
 
@@ -268,6 +305,36 @@ class Unmarked(Shelf):
         return replace(super().one(change, secrets), version=None)
 
 
+class Fenceless(Shelf):
+    """Goes on whoever holds the lease."""
+
+    def __init__(self, config: Mapping[str, Json], context: Context) -> None:
+        super().__init__(config, context)
+        self.fence = Fence()
+
+
+class Late(Shelf):
+    """Asks for the lease when everything is done."""
+
+    def apply(self, batch: Sequence[Change], secrets: Secrets) -> Iterator[Outcome]:
+        fence, self.fence = self.fence, Fence()
+        outcomes = list(super().apply(batch, secrets))
+        fence()
+        yield from outcomes
+
+
+class Hasty(Shelf):
+    """Writes down what is wanted first, and then acts; nothing tells that it did not."""
+
+    def one(self, change: Change, secrets: Secrets) -> Outcome:
+        outcome = super().one(change, secrets)
+        acted = self.root / "acted"
+        done = json.loads(acted.read_text()) if acted.exists() else {}
+        done[change.address] = change.after
+        atomic.write(acted, json.dumps(done).encode())
+        return outcome
+
+
 class ShelfContract(DriverContract):
     """The contract for one class of shelf; pytest does not collect it by its name."""
 
@@ -276,9 +343,10 @@ class ShelfContract(DriverContract):
     def __init__(self, cls: type[Shelf] = Shelf) -> None:
         self.cls = cls
         self.server = Server()
+        self.folder = Path("nowhere")
 
     def make_driver(self, project: str = "contract") -> Any:
-        driver = self.cls({}, context_for(Path("nowhere"), project))
+        driver = self.cls({}, context_for(self.folder, project))
         driver.server = self.server
         return driver
 
@@ -298,11 +366,12 @@ class ShelfContract(DriverContract):
 class TestSoundShelf(ShelfContract):
     """The same through pytest, as a third party would."""
 
+    many = 8  # each change writes the whole file
     __init__ = object.__init__  # pytest collects no class that has its own
 
     @pytest.fixture(autouse=True)
-    def _server(self) -> None:
-        self.cls, self.server = Shelf, Server()
+    def _server(self, tmp_path: Path) -> None:
+        self.cls, self.folder, self.server = Shelf, tmp_path, Server(Stored(tmp_path / "things"))
 
 
 @pytest.mark.parametrize(
@@ -335,6 +404,31 @@ class TestSoundShelf(ShelfContract):
 def test_each_defect_is_caught(cls: type[Shelf], caught_by: str) -> None:
     with pytest.raises(AssertionError):
         getattr(ShelfContract(cls), caught_by)()
+
+
+class HastyContract(ShelfContract):
+    """Looks at what a hasty shelf acted on."""
+
+    def require_real(self, address: Address, body: Body) -> None:
+        acted = json.loads((self.folder / "acted").read_text())
+        assert acted.get(address) == body, "it did not act"
+
+
+@pytest.mark.parametrize(
+    ("contract", "cls", "caught_by"),
+    [
+        (ShelfContract, Fenceless, "test_lost_lease_stops_the_driver"),
+        (ShelfContract, Late, "test_lost_lease_stops_the_driver"),
+        (HastyContract, Hasty, "test_kill_between_any_two_calls"),
+    ],
+)
+def test_each_defect_at_a_crash_is_caught(
+    contract: type[ShelfContract], cls: type[Shelf], caught_by: str, tmp_path: Path
+) -> None:
+    tested = contract(cls)
+    tested.folder, tested.server = tmp_path, Server(Stored(tmp_path / "things"))
+    with pytest.raises(AssertionError):
+        getattr(tested, caught_by)()
 
 
 def test_hooks_that_are_missing_skip(tmp_path: Path) -> None:

@@ -66,12 +66,14 @@ class Place(MeshPlace):
             apart = _reads_weights(folders.run / BOOTSTRAP)
             settings = Settings(folders.run / "xds", listen, receiver, apart)
             admin = admin_socket(folders)
-            return cls(folders.run, settings, admin, traces, folders=folders)
+            return cls(folders.run, settings, admin, traces, folders=folders, fence=context.fence)
         home = context.place(config["configDir"])
         admin = str(config["admin"])
         if "/" in admin:
             admin = str(context.root / Path(admin).expanduser())
-        return cls(home, Settings(home / "xds", listen, traces), admin, folders=None)
+        return cls(
+            home, Settings(home / "xds", listen, traces), admin, folders=None, fence=context.fence
+        )
 
     @property
     def given(self) -> Given:
@@ -182,6 +184,7 @@ class Place(MeshPlace):
             OSError: where that cannot be.
         """
         top = self.settings.folder
+        self.fence()
         written = {top / path: data for path, data in files.items() if data is not None}
         for path in written:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -210,6 +213,7 @@ class Place(MeshPlace):
     def note(self, digests: Mapping[str, str], followed: Mapping[str, Json]) -> None:
         """Note what was written, path -> digest, and the settings that it was made with."""
         held = {**digests, **({_FOLLOWED: followed} if followed else {})}
+        self.fence()
         write_private(self.home / _DIGESTS, json.dumps(held).encode())
 
     def token(self, form: int, digests: Mapping[str, str], versions: Mapping[str, str]) -> str:
@@ -229,6 +233,7 @@ class Place(MeshPlace):
 
         It only spares work later, so where it cannot be written nothing is wrong.
         """
+        self.fence()
         with suppress(OSError):
             write_private(self.home / _MADE, token.encode())
 

@@ -60,7 +60,7 @@ def provide(place: Place, bodies: Mapping[Address, Body]) -> None:
 def _replace(folders: Folders, program: str | None) -> None:
     from hrctl.drivers.supervisor.client import Client, RpcFaultError
 
-    client = Client(folders.socket())
+    client = Client(folders.socket(), fence=folders.fence)
     with folders.lock():
         for method in ("stopProcessGroup", "removeProcessGroup"):
             with suppress(RpcFaultError):  # it is not there

@@ -143,6 +143,7 @@ class FlagdDriver:
         document = flagfile.read(path)
         outcomes = [self._change(path, document, change) for change in changes]
         if any(one.result is Result.DONE for one in outcomes):
+            self._context.fence()
             flagfile.write(path, document)
         return outcomes
 

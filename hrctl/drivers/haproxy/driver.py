@@ -35,7 +35,7 @@ class HaproxyDriver(MeshDriver["Altered"]):
 
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         place = Place.of(config, context)
-        self.runtime: Final = Runtime(place.socket)
+        self.runtime: Final = Runtime(place.socket, fence=place.fence)
         super().__init__(context, place, self.runtime)
 
     def start(self) -> None:
@@ -71,12 +71,19 @@ class HaproxyDriver(MeshDriver["Altered"]):
         return drift.altered(self.bodies(), present, live, place.settings)
 
     def holds(self, bodies: Mapping[Address, Body]) -> bool:
-        """Whether HAProxy's files are made of exactly these; then that is noted."""
+        """Return whether HAProxy's files are made of exactly these bodies, and record it.
+
+        Files that a killed apply wrote and did not load are loaded first: read back they look
+        applied, and nothing would ever load them.
+        """
+        from hrctl.drivers.haproxy import process
         from hrctl.drivers.haproxy.configuration import configuration
 
         made = configuration(bodies, self.place.settings)
-        if made.files != self.place.present() or not self.place.applied().get("loaded"):
+        if made.files != self.place.present():
             return False
+        if not self.place.applied().get("loaded"):
+            process.reload(self.place, self.runtime)
         noted = following.note(self.place.given, following.still(self.behind(), bodies))
         self.place.note(made, noted)
         return True

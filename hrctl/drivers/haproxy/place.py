@@ -78,7 +78,7 @@ class Place(MeshPlace):
             socket = _socket(folders, ".haproxy", ".ha")
             settings = Settings(folders.run / "haproxy.cfg", "splits.map", listen, socket)
             own = _socket(folders, ".master", ".hm")
-            return cls(folders.run, settings, socket, own, folders=folders)
+            return cls(folders.run, settings, socket, own, folders=folders, fence=context.fence)
         file = context.place(config["config"])
         settings = Settings(file, f"{file}.map", listen)
         found = str(config["socket"])
@@ -91,6 +91,7 @@ class Place(MeshPlace):
             tuple(config.get("reload") or ()),
             tuple(Path(path(one)) for one in config.get("checkWith") or ()),
             folders=None,
+            fence=context.fence,
         )
 
     @property
@@ -173,6 +174,7 @@ class Place(MeshPlace):
             OSError: where that cannot be.
         """
         folder = self.settings.config.parent
+        self.fence()
         atomic.write_all({folder / name: data for name, data in files.items()})
 
     # -- what was applied ------------------------------------------------------------------------
@@ -213,6 +215,7 @@ class Place(MeshPlace):
         self._note({**self.applied(), "loaded": loaded})
 
     def _note(self, held: Mapping[str, Json]) -> None:
+        self.fence()
         write_private(self.home / _APPLIED, json.dumps(held).encode())
 
 

@@ -172,6 +172,7 @@ def reload(place: Place, runtime: Runtime) -> None:
         HrctlError: HR233, where HAProxy does not take the files.
     """
     before, noted = runtime.pid(), _size(place.log)
+    place.fence()
     earlier = _ask_for_reload(place)
     deadline = time.monotonic() + _PATIENCE
     sure = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Final
 
@@ -32,8 +32,11 @@ class Runtime:
     `field` is what names it in the instance's block.
     """
 
-    def __init__(self, place: str, field: str = "socket") -> None:
+    def __init__(
+        self, place: str, field: str = "socket", fence: Callable[[], None] = lambda: None
+    ) -> None:
         self.place = place
+        self._fence = fence
         self._field = field
 
     def ask(self, line: str) -> str:
@@ -76,6 +79,7 @@ class Runtime:
         """Have commands done, in their order.
 
         Raises:
+            LeaseLostError: HR101, where the run lost its lease.
             RefusedError: where one is refused; those before it are done.
             HrctlError: HR080.
         """
@@ -85,6 +89,7 @@ class Runtime:
             while end < len(commands) and (end == start or size + len(commands[end]) < _LINE):
                 size += len(commands[end]) + 1
                 end += 1
+            self._fence()
             answer = self.ask(";".join(commands[start:end]))
             said = {line.strip() for line in answer.splitlines()} - {"", *_DONE}
             if said:

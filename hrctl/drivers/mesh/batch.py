@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from hrctl.database import json_text
-from hrctl.diagnostics import Diagnostic, HrctlError
+from hrctl.diagnostics import Diagnostic, HrctlError, LeaseLostError
 from hrctl.drivers.api import Outcome, Result, Secrets, Stamp
 from hrctl.drivers.local_store import Write, Written
 from hrctl.drivers.mesh.bodies import Bodies
@@ -215,6 +215,8 @@ class MeshBatch(ABC):
                 self._wait_until_idle([body["spec"] for body in leaving.values()])
                 late = [one._replace(expect=drained.get(one.address, one.expect)) for one in writes]
                 return self._written(changes, late, changes)
+            except LeaseLostError:
+                raise
             except (HrctlError, OSError):
                 self._change(leaving, drained, changes)
                 raise
@@ -238,21 +240,27 @@ class MeshBatch(ABC):
     ) -> list[str | None]:
         """Bring proxy and store to what is wanted; the version of each write."""
         wanted, owner = self._bodies.but(changes), self._mesh.context.project
-        journal = self._mesh.journal
+        journal, fence = self._mesh.journal, self._mesh.context.fence
+        fence()
         journal.begin(writes, owner)
         try:
             self._bring(wanted, batch)
             try:
+                fence()
                 written = self._mesh.store.write(writes, owner)
+            except LeaseLostError:
+                raise
             except (HrctlError, OSError):
                 self._take_back()
                 raise
+        except LeaseLostError:
+            raise  # the journal stays: the next run finishes or forgets it
         except (HrctlError, OSError):
             journal.end()
             raise
-        journal.end()
         self._bodies = wanted
         self._stored(writes, written)
+        journal.end()  # last: who is killed before leaves it to the next run to clear up
         return [one.version for one in written]
 
     def _wait_until_idle(self, nodes: Sequence[Mapping[str, Json]]) -> None:

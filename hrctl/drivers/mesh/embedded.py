@@ -119,7 +119,7 @@ def _add(
     with folders.lock():
         write_private(folders.groups / f"{name}.conf", program.encode())
         daemon.ensure(folders, instance)
-        client = Client(folders.socket())
+        client = Client(folders.socket(), fence=folders.fence)
         client.call("reloadConfig")
         try:
             client.call("addProcessGroup", name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hrctl.diagnostics import HrctlError, LockedError
+from hrctl.drivers.fence import Fence
 from hrctl.drivers.mesh.following import Given
 from hrctl.drivers.supervisor.folders import Folders
 from hrctl.files.lock import exclusive
@@ -25,6 +26,7 @@ class MeshPlace(ABC):
 
     home: Path
     folders: Folders | None = field(kw_only=True)  # of the embedded supervisord
+    fence: Fence = field(kw_only=True, default_factory=Fence, compare=False)
 
     @property
     def embedded(self) -> bool:

@@ -14,7 +14,7 @@ from hrctl.drivers.api import Outcome, Result, Secrets
 from hrctl.drivers.supervisor import daemon, rollout, store
 from hrctl.drivers.supervisor.client import Client, Code, Reload, RpcFaultError
 from hrctl.drivers.supervisor.command import Launch, build_launch, text_of
-from hrctl.drivers.supervisor.folders import Folders, write_private
+from hrctl.drivers.supervisor.folders import Folders
 from hrctl.drivers.supervisor.groupfile import (
     APPLIED,
     APPLYING,
@@ -217,7 +217,9 @@ class Batch:
             or before.launch != data
             or before.marker.phase != APPLIED
         )
-        write_private(self.folders.launch(job.group), data)
+        if before is not None and job.live_address == job.change.address:
+            store.mark_applying(self.folders, before)
+        store.write_launch(self.folders, job.group, data)
         store.write_conf(self.folders, job.marker)
 
     def _reload(self, client: Client) -> Reload:

@@ -6,7 +6,7 @@ import base64
 import http.client
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -66,9 +66,15 @@ class Client:
     """Calls to one supervisord. Safe to share among threads: each call has its own connection."""
 
     def __init__(
-        self, path: Path, *, username: str | None = None, password: str | None = None
+        self,
+        path: Path,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
+        self._fence = fence
         self._headers = {"Content-Type": "text/xml"}
         if username is not None:
             pair = base64.b64encode(f"{username}:{password}".encode()).decode()
@@ -78,9 +84,12 @@ class Client:
         """Call ``supervisor.<method>``.
 
         Raises:
+            LeaseLostError: HR101, where it is to change something and the run lost its lease.
             RpcFaultError: it was refused.
             UnreachableError: nothing answers, or not as supervisord does.
         """
+        if not method.startswith("get"):
+            self._fence()
         return self._request(f"supervisor.{method}", parameters, timeout)
 
     def _request(self, method: str, parameters: tuple[Any, ...], timeout: float) -> Any:

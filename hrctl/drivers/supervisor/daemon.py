@@ -72,6 +72,7 @@ def ensure(folders: Folders, instance: str) -> None:
 def _start(folders: Folders, instance: str, place: Path) -> bool:
     """Start it and return when it listens; False where it did not in time."""
     conf = folders.run / "supervisord.conf"
+    folders.fence()
     write_private(conf, _configuration(folders, instance, place).encode("utf-8", "surrogateescape"))
     output = folders.run / "daemon.err"
     with output.open("wb") as errors, usual_core_limit():
@@ -183,6 +184,7 @@ def end_left_behind(folders: Folders) -> bool:
     """End a supervisord that lives without answering, and what a killed one left; whether any."""
     pid = daemon_pid(folders)
     if pid is not None:  # first, or it would start anew what ends
+        folders.fence()
         procs.end_group(pid, timeout=_STOP_TIMEOUT)
     return end_orphans(folders) or pid is not None
 
@@ -203,6 +205,7 @@ def end_orphans(folders: Folders, group: str | None = None) -> bool:
             _, pid, started = note.read_text(encoding="ascii").split()
             if procs.is_same(int(pid), started):
                 found = True
+                folders.fence()
                 procs.end_group(int(pid))
     return found
 
@@ -220,7 +223,7 @@ def down(folders: Folders) -> bool:
             return end_left_behind(folders)
         from hrctl.drivers.supervisor.client import Client
 
-        stop(folders, Client(folders.socket()))
+        stop(folders, Client(folders.socket(), fence=folders.fence))
     return True
 
 

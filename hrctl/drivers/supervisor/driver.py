@@ -99,7 +99,10 @@ class SupervisorDriver:
             from hrctl.drivers.supervisor.client import Client
 
             self._client = Client(
-                path, username=self.config.get("username"), password=self._password()
+                path,
+                username=self.config.get("username"),
+                password=self._password(),
+                fence=self.folders.fence,
             )
         return self._client
 

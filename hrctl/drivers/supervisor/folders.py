@@ -18,13 +18,14 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Context
+from hrctl.drivers.fence import Fence
 from hrctl.files import atomic
 from hrctl.files.lock import exclusive
 from hrctl.model.values import Json
@@ -37,24 +38,26 @@ LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The paths of one instance. Nothing is created by making this."""
+    """The paths of one instance, and its fence. Nothing is created by making this."""
 
     run: Path
     groups: Path
     root: Path
     external_socket: Path | None = None
+    fence: Fence = field(default_factory=Fence, compare=False)
 
     @classmethod
     def of(cls, config: Mapping[str, Json], context: Context) -> Folders:
         """From the instance's block and surroundings; relative paths start at the project."""
         run = context.state_dir / "run" / context.instance
         if config.get("mode", "embedded") == "embedded":
-            return cls(run, run / "conf.d", context.root)
+            return cls(run, run / "conf.d", context.root, fence=context.fence)
         return cls(
             run,
             context.place(config["configDir"]),
             context.root,
             context.root / Path(config["socket"]).expanduser(),
+            context.fence,
         )
 
     @property

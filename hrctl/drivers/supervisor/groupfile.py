@@ -21,7 +21,7 @@ from hrctl.model.address import Address
 from hrctl.model.kinds.units import seconds
 from hrctl.model.values import Body, Json, canonical
 
-_PREFIX: Final = "; hrctl: "
+PREFIX: Final = "; hrctl: "
 _NOTE: Final = (
     "; Kept by hrctl. A change made here shows as drift, and the next apply takes it back.\n"
 )
@@ -83,9 +83,9 @@ def group_name(address: Address) -> str:
 def read_marker(text: str) -> Marker | None:
     """The marker in a group file; None where there is none, or it cannot be read."""
     for line in text.splitlines():
-        if line.startswith(_PREFIX):
+        if line.startswith(PREFIX):
             try:
-                found = json.loads(line.removeprefix(_PREFIX))
+                found = json.loads(line.removeprefix(PREFIX))
                 return Marker(**{**found, "address": Address.parse(found["address"])})
             except (ValueError, TypeError, KeyError, HrctlError):
                 return None
@@ -109,12 +109,12 @@ def render(marker: Marker, folders: Folders) -> str:
         lines += [f"{key}={value}" for key, value in program(marker, replica, folders).items()]
     sections = "\n".join([*lines, ""])
     line = canonical_ascii(asdict(replace(marker, sections=_digest(sections))))
-    return f"{_NOTE}{_PREFIX}{line}\n{sections}"
+    return f"{_NOTE}{PREFIX}{line}\n{sections}"
 
 
 def is_as_written(marker: Marker, text: str) -> bool:
     """Whether what supervisord reads of the file is what hrctl wrote."""
-    _, _, rest = text.partition(_PREFIX)
+    _, _, rest = text.partition(PREFIX)
     _, _, sections = rest.partition("\n")
     return _digest(sections) == marker.sections
 

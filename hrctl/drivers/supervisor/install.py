@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -39,22 +39,25 @@ def is_needed(spec: Mapping[str, Json], installed: str, cwd: str) -> bool:
     return bool(installed) or not exists
 
 
-def run(
+def run(  # noqa: PLR0913 - commands, where they run, and what they must not show or do
     commands: Sequence[str],
     *,
     env: Mapping[str, str],
     cwd: str,
     log: Path,
     secrets: Iterable[str] = (),
+    fence: Callable[[], None] = lambda: None,
 ) -> None:
     """Run them through /bin/sh, one after the other, output to `log` (0600).
 
     Raises:
+        LeaseLostError: HR101, where the run lost its lease.
         HrctlError: HR090, where one fails; with its last lines, secrets masked.
     """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  # mode 0600 from the start
         for command in commands:
+            fence()
             file.write(f"$ {command}\n")
             file.flush()
             why = _run_one(command, env, cwd, file)

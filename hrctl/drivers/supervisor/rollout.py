@@ -116,6 +116,7 @@ def _install(machine: Machine, target: Target) -> Marker:
             cwd=launch.cwd,
             log=machine.folders.log(target.group, "install"),
             secrets=target.secrets,
+            fence=machine.folders.fence,
         )
     elif spec.get("state", "RUNNING") == "CREATED":
         return target.marker

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from hrctl.drivers.supervisor import state
 from hrctl.drivers.supervisor.folders import Folders, write_private
-from hrctl.drivers.supervisor.groupfile import Marker, group_name, read_marker, render
+from hrctl.drivers.supervisor.groupfile import (
+    APPLYING,
+    PREFIX,
+    Marker,
+    canonical_ascii,
+    group_name,
+    read_marker,
+    render,
+)
 from hrctl.model.address import Address
 
 
@@ -85,10 +93,31 @@ def has_groups(folders: Folders) -> bool:
     return any(folders.groups.glob("*.conf"))
 
 
+def write_launch(folders: Folders, group: str, data: bytes) -> None:
+    """Replace the launch file at once."""
+    folders.fence()
+    write_private(folders.launch(group), data)
+
+
 def write_conf(folders: Folders, marker: Marker) -> None:
     """Replace the group file at once."""
     data = render(marker, folders).encode("utf-8", "surrogateescape")
+    folders.fence()
     write_private(folders.conf(group_name(marker.address)), data)
+
+
+def mark_applying(folders: Folders, snapshot: Snapshot) -> None:
+    """Record durably that a change is under way, in the group file as it is.
+
+    It comes before everything else of a change. A run that is killed afterwards leaves a Service
+    that nobody takes for applied, whichever of its files were replaced by then.
+    """
+    before, marked, rest = snapshot.text.partition(PREFIX)
+    _, end, sections = rest.partition("\n")
+    line = canonical_ascii(asdict(replace(snapshot.marker, phase=APPLYING)))
+    folders.fence()
+    data = f"{before}{marked}{line}{end}{sections}".encode("utf-8", "surrogateescape")
+    write_private(folders.conf(group_name(snapshot.marker.address)), data)
 
 
 def restore(folders: Folders, group: str, snapshot: Snapshot | None) -> None:
@@ -96,7 +125,7 @@ def restore(folders: Folders, group: str, snapshot: Snapshot | None) -> None:
     if snapshot is None:
         remove(folders, group)
         return
-    write_private(folders.launch(group), snapshot.launch)
+    write_launch(folders, group, snapshot.launch)
     write_private(folders.conf(group), snapshot.conf)
 
 
@@ -109,6 +138,7 @@ def forget_starts(folders: Folders, group: str) -> None:
 
 def remove(folders: Folders, group: str) -> None:
     """Remove all files of a group, its logs too."""
+    folders.fence()
     folders.conf(group).unlink(missing_ok=True)
     folders.launch(group).unlink(missing_ok=True)
     forget_starts(folders, group)

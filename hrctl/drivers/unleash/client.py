@@ -6,7 +6,7 @@ import http.client
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from random import random
 from typing import TYPE_CHECKING, Any, Final
@@ -50,10 +50,17 @@ class Lost(Exception):  # noqa: N818 - an answer that never came
 class Client:
     """What is asked of one Unleash."""
 
-    def __init__(self, url: str, token: Token, ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: Token,
+        ca_file: Path | None = None,
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._token = token
         self._ca_file = ca_file
+        self._fence = fence
         self._trust: ssl.SSLContext | None = None
         self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
 
@@ -70,6 +77,7 @@ class Client:
         does the same when it comes twice.
 
         Raises:
+            LeaseLostError: HR101, where it is to change something and the run lost its lease.
             HrctlError: HR080, where Unleash cannot be reached; HR265, where it refuses the token.
             Lost: where the answer got lost and the request must not be repeated blindly.
             Refusal: for any other answer of 400 or more.
@@ -78,6 +86,8 @@ class Client:
         wait = _FIRST_WAIT
         for left in reversed(range(_TRIES)):
             asked = 0.0
+            if method != "GET" and not path.startswith("/playground"):
+                self._fence()
             try:
                 status, retry_after, held = self._send(method, path, body)
             except (OSError, http.client.HTTPException) as error:

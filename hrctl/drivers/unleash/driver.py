@@ -68,6 +68,7 @@ class UnleashDriver:
             config["url"],
             Token(config["token"], context.secret, context.root),
             context.root / ca_file if ca_file else None,
+            context.fence,
         )
         self._tags = tuple(config.get("tags") or ())
         self._server = Server(self._client, self._tags)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,9 +18,15 @@ from hrctl.model.address import Address
 from hrctl.model.values import Body, Json, merge
 from tests.drivers.envoy.conftest import Mesh, node_body, route_body
 
+LEFT = {"journal.json"}
+DRAFT = ".hrctl-draft"
+
 
 class TestEnvoy(DriverContract):
     many: ClassVar[int] = 40
+    kills: ClassVar[int] = 10
+    file_kills: ClassVar[int] = 8
+    fences: ClassVar[int] = 6
     mesh: Mesh
 
     @pytest.fixture(autouse=True)
@@ -49,6 +57,25 @@ class TestEnvoy(DriverContract):
             destinations=[{"address": "127.0.0.1:20001", "weight": 1, "subset": "v1"}],
         )
         return {**made, **labels}
+
+    def observe(self, driver: Any) -> object:
+        return driver.place.present()  # a scan would finish what the journal holds
+
+    def require_real(self, address: Address, body: Body) -> None:
+        driver: Any = self.make_driver()
+        wanted = [f"h{body['metadata']['labels']['n']}.example", f'"{body["spec"]["timeout"]}"']
+        with driver:
+            deadline = time.monotonic() + 10
+            while True:
+                dump = json.dumps(driver.admin.json("/config_dump?resource=dynamic_route_configs"))
+                if all(part in dump for part in wanted):
+                    return
+                assert time.monotonic() < deadline, f"Envoy does not have {wanted} of {address}"
+                time.sleep(0.05)
+
+    def leftovers(self) -> list[str]:
+        home = self.mesh.driver.place.home
+        return [str(path) for path in home.rglob("*") if path.name in LEFT or DRAFT in path.name]
 
     def changed_body(self, body: Body) -> Body:
         change = {"weight": 7} if "address" in body["spec"] else {"timeout": "9s"}

@@ -18,6 +18,8 @@ from tests.drivers.supervisor.conftest import LISTENER, External, free_ports
 
 class TestSupervisor(DriverContract):
     many: ClassVar[int] = 8
+    kills: ClassVar[int] = 16
+    fences: ClassVar[int] = 8
     root: Path
     port: int
 
@@ -49,6 +51,18 @@ class TestSupervisor(DriverContract):
     def changed_body(self, body: Body) -> Body:
         result: Body = merge(body, {"spec": {"env": {"LEVEL": "debug"}}})
         return result
+
+    def require_real(self, address: Address, body: Body) -> None:
+        if body["spec"]["state"] != "RUNNING":
+            return
+        client = self.make_driver().connect()
+        assert client is not None
+        (process,) = client.groups({group_name(address): 1})[group_name(address)]
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        assert (b"LEVEL=debug" in environment) == bool(body["spec"].get("env"))
+
+    def leftovers(self) -> list[str]:
+        return [str(path) for path in self.root.rglob("*.hrctl-draft")]
 
     def tamper(self, address: Address) -> None:
         conf = self.make_driver().folders.conf(group_name(address))

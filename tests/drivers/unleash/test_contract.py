@@ -19,6 +19,9 @@ from tests.drivers.unleash.server import ADMIN, Unleash
 
 class TestUnleash(DriverContract):
     many: ClassVar[int] = 20
+    kills: ClassVar[int] = 10
+    file_kills: ClassVar[int] = 8
+    fences: ClassVar[int] = 6
 
     @pytest.fixture(autouse=True)
     def _server(self, tmp_path: Path, unleash: Unleash, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ in a registry ``drivers: {FeatureFlag: files}``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -23,6 +22,7 @@ from hrctl.drivers.api import (
     Secrets,
     Stamp,
 )
+from hrctl.files import atomic
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 from hrctl.model.values import Json, digest_bytes
@@ -55,6 +55,7 @@ class JsonFileDriver:
     def __init__(self, config: Mapping[str, Json], context: Context) -> None:
         self._folder: Path = context.root / config["folder"]
         self._owner = context.project
+        self._fence = context.fence
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +90,8 @@ class JsonFileDriver:
                 error = Diagnostic("HR084", f"{path.name} is not as the plan saw it")
                 yield Outcome(change.address, Result.STALE, error=error)
             elif change.action is Action.DELETE:
-                path.unlink(missing_ok=True)
+                self._fence()  # before each step: another run may have taken over
+                atomic.remove(path)
                 yield Outcome(change.address, Result.DONE)
             else:
                 yield self._write(path, change, secrets)
@@ -101,14 +103,10 @@ class JsonFileDriver:
             "body": secrets.resolve(change.after),
         }
         data = json.dumps(held, indent=2, sort_keys=True).encode() + b"\n"
-        draft = path.with_suffix(".draft")
+        self._fence()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            atomic.write(path, data)
         except OSError as error:
             found = Diagnostic("HR083", f"cannot write {path}: {error.strerror}")
             return Outcome(change.address, Result.FAILED, error=found)

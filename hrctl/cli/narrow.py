@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".yaml", ".yml")
 _SECRETS = range(170, 190)  # the codes of what is wrong with encrypted values
-_ALLOWED = "pragma: allowlist secret"  # as detect-secrets has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,7 @@ def of_secrets(project: Project, told: Told) -> Told:
 
     from hrctl.source.report import arranged
 
+    # all of what looks like a secret is an error here, in files that are not valid too
     found = [one for one in told.diagnostics if _is_of_secrets(one.code)]
     for path in told.paths:
         found += _suspects(project.root, path)
@@ -116,29 +116,25 @@ def of_secrets(project: Project, told: Told) -> Told:
 
 
 def _is_of_secrets(code: str) -> bool:
-    return code in {"HR030", "HR296"} or int(code.removeprefix("HR")) in _SECRETS
+    return code == "HR030" or int(code.removeprefix("HR")) in _SECRETS
 
 
 def _suspects(root: Path, path: str) -> Iterator[Diagnostic]:
-    from hrctl.model.suspects import suspects
+    from hrctl.model.suspects import ALLOW, ENCRYPT, SUSPECT, called
     from hrctl.source import git
     from hrctl.source.locate import locate
     from hrctl.source.parse import decode, parse_chunk, split
+    from hrctl.source.suspected import suspected
 
     (data,) = git.read_worktree(root, [path])
     text, _ = decode(data, path)
-    lines = (text or "").splitlines()
     for chunk in split(text or ""):
         document, problems = parse_chunk(chunk, path)
-        for one in suspects(document) if document and not problems else ():
-            span = locate(chunk, path, one.pointer, key=True)
-            if _ALLOWED in "".join(lines[span.line - 1 : span.line]):
-                continue
-            field = ".".join(one.pointer.split("/")[2:]).replace("~1", "/").replace("~0", "~")
+        for one in suspected(chunk, path, document) if document and not problems else ():
             yield Diagnostic(
-                "HR296",
-                f"{field} {one.why}",
-                span=span,
-                hint="hrctl secrets set encrypts it; valueFrom with env or config names it",
-                note=f"where it is none, say so at the end of the line: # {_ALLOWED}",
+                SUSPECT,
+                f"{called(one.pointer)} {one.why}",
+                span=locate(chunk, path, one.pointer, key=True),
+                hint=ENCRYPT,
+                note=ALLOW,
             )

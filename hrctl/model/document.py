@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ class Document(NamedTuple):
 
     `text_digest` is that of its text, `digest` that of its values. `complete` tells that its
     spec is valid without anything inherited. `line` is the line of the file that it begins on.
+    `suspects` are the values in it that look like a secret: pairs of a pointer and why.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Document(NamedTuple):
     digest: str
     complete: bool
     value: Mapping[str, Any]
+    suspects: Sequence[Sequence[str]] = ()
 
     @property
     def place(self) -> Place:

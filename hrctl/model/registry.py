@@ -18,6 +18,7 @@ from hrctl.model.kinds import desugar, kind
 from hrctl.model.kinds.meshed import COMPARED, compared
 from hrctl.model.scope import LEVELS, Scope, Template, is_handed_down
 from hrctl.model.sealed import SecretRow, secrets_in
+from hrctl.model.suspects import ALLOW, ENCRYPT, SUSPECT, called
 from hrctl.model.values import Json, digest_bytes, merge
 
 # (kind, complete spec-to-be) -> findings on it as (pointer, code, summary, hint, note, at_key)
@@ -104,6 +105,8 @@ def build(
     rows = _Rows(record, inner, check_spec, allowance)
     for document in (own, *rest):
         record.secrets += secrets_in(path, document)
+        if document.suspects:
+            findings.extend(_suspected(document))
         if not is_handed_down(document):
             rows.add(Template(document))
     for template in inner.templates.values():
@@ -210,6 +213,21 @@ def _folder_name(folder: str, own: Document) -> Finding:
         hint="give folder and registry the same name",
         severity=Severity.WARNING,
     )
+
+
+def _suspected(document: Document) -> Iterator[Finding]:
+    """Warn of values in plain text that look like a secret."""
+    for at, why in document.suspects:
+        yield Finding(
+            document.place,
+            at,
+            SUSPECT,
+            f"{called(at)} {why}",
+            hint=ENCRYPT,
+            note=ALLOW,
+            at_key=True,
+            severity=Severity.WARNING,
+        )
 
 
 def _check_handed(scope: Scope, own: Document, handed: Sequence[Document]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from hrctl.model.values import canonical, digest_bytes
 from hrctl.source import git
 from hrctl.source.cache import pack
 from hrctl.source.chunks import Chunk, split
+from hrctl.source.suspected import suspected
 
 PARALLEL_FROM: Final = 200  # files; below, starting processes costs more than it brings
 _HEAD: Final = re.compile(r"(?:(?:---|%[^\n]*)?[ \t]*(?:#[^\n]*)?\r?\n)*")
@@ -29,7 +30,7 @@ GROUP: Final = "hrctl.dev/"  # how the apiVersion of each manifest begins
 _KIND: Final = re.compile(r"\b(?:kind|apiVersion)\b")
 _DIALECT: Final = frozenset({"HR005", "HR006", "HR010", "HR011"})
 
-Row = list[Any]  # number, line, text digest, digest, complete, value
+Row = list[Any]  # number, line, text digest, digest, complete, value, suspects
 Raw = tuple[str, str, bytes]  # path, blob, content
 
 
@@ -154,7 +155,8 @@ def _parse_document(
     except ValueError:
         summary = "a number that is infinite or not one has no place in a manifest"
         return None, [diagnostic(path, chunk, ("", "HR022", summary))]
-    return [number, first_line(chunk), text_digest, digest, complete, value], []
+    looks_secret = [list(one) for one in suspected(chunk, path, value)]
+    return [number, first_line(chunk), text_digest, digest, complete, value, looks_secret], []
 
 
 def _unreadable(path: str, chunk: Chunk, problems: list[Diagnostic]) -> list[Diagnostic]:

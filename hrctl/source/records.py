@@ -53,9 +53,9 @@ def from_plain(plain: list[Any]) -> Record:
 
 def _finding(one: Finding) -> list[Any]:
     """Only warnings are kept: a registry with errors is built anew each time."""
-    return [list(one.place), one.pointer, one.code, one.summary, one.hint, one.note]
+    return [list(one.place), one.pointer, one.code, one.summary, one.hint, one.note, one.at_key]
 
 
 def _warning(plain: list[Any]) -> Finding:
-    place, pointer, code, summary, hint, note = plain
-    return Finding(Place(*place), pointer, code, summary, hint, note, severity=Severity.WARNING)
+    place, pointer, code, summary, hint, note, at_key = plain
+    return Finding(Place(*place), pointer, code, summary, hint, note, at_key, Severity.WARNING)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hrctl.drivers.api import Context, HealthReport, Live, Outcome, Secrets, Stamp
 from hrctl.drivers.envoy.admin import Admin
 from hrctl.drivers.envoy.place import Place, digest
+from hrctl.drivers.envoy.snapshot import LDS
 from hrctl.drivers.mesh import following
 from hrctl.drivers.mesh.driver import MeshDriver
 from hrctl.drivers.mesh.following import Behind
@@ -81,9 +82,14 @@ class EnvoyDriver(MeshDriver["Altered"]):
         require_known(self.admin, self.context.instance)
 
     def listens(self) -> set[str]:
-        """Return where Envoy listens: by its files, and by itself where one of them is gone."""
+        """Return where Envoy listens: by its files, or by itself where their list is gone.
+
+        Envoy keeps its listeners where the file of them is deleted.
+        """
+        if (self.place.settings.folder / LDS).exists():
+            return self.place.listens()
         statuses = self.admin.json("/listeners?format=json").get("listener_statuses", ())
-        return self.place.listens() | {str(one.get("name")) for one in statuses}
+        return {str(one.get("name")) for one in statuses}
 
     # -- looking ---------------------------------------------------------------------------------
 

@@ -39,7 +39,11 @@ from hrctl.source.yaml12 import (
 )
 
 MAX_DEPTH: Final = 64
-MAX_EXPANDED: Final = 100_000  # nodes of a document, each alias counted as what it stands for
+# Values that the aliases of a document may stand for: so many, more for each character of its
+# text, and never more than the last. Many small documents must not fill the memory either.
+_EXPANDED: Final = 10_000
+_EXPANDED_BY_A_CHARACTER: Final = 10
+MAX_EXPANDED: Final = 100_000
 
 _FORBIDDEN: Final = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -205,10 +209,11 @@ class _Composer:
             )
             return None, 1
         self.expanded += target.weight
-        if self.expanded > MAX_EXPANDED:
+        most = min(MAX_EXPANDED, _EXPANDED + _EXPANDED_BY_A_CHARACTER * len(self.text))
+        if self.expanded > most:
             self.report(
                 "HR008",
-                f"aliases expand to more than {MAX_EXPANDED:,} values",
+                f"aliases expand to more than {most:,} values",
                 start,
                 end,
                 hint="write less with aliases that refer to one another",

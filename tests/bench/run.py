@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import generate, mesh, secrets, versions
+from tests.bench import generate, limits, mesh, secrets, versions
 from tests.bench.measure import Run, median, once, paired
 
 HERE = Path(__file__).parent
@@ -296,6 +296,7 @@ def main() -> None:
         "decrypt": lambda: secrets.decrypt(table, folder, HRCTL, 200),
         "rotate": lambda: secrets.rotate(table, folder, HRCTL, 1_000 // scale),
         "mesh": lambda: mesh.rows(table, folder, HRCTL, (1_000 // scale, 5_000 // scale)),
+        "limits": lambda: limits.rows(table, folder, HRCTL, 1_000 // scale),
         "100k": lambda: hundred_thousand(table, folder, 100_000 // scale),
     }
     try:

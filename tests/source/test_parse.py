@@ -234,6 +234,17 @@ def test_explosive_aliases_are_refused() -> None:
     assert codes("\n".join(lines[:3])) == []
 
 
+def test_many_small_documents_do_not_expand_together() -> None:
+    """Each stands for less than a large document may, and all together for much more."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 4)]
+    document = "\n".join([*lines, "b: [*a3, *a3]", ""])
+    assert codes(document) == ["HR008"]
+    assert codes("---\n".join([document] * 20)) == ["HR008"] * 20
+    used = "a: &a [" + ", ".join(["x"] * 90) + "]\nb: [" + ", ".join(["*a"] * 100) + "]\n"
+    assert codes(used) == []
+
+
 def test_an_anchor_of_an_earlier_document_is_out_of_reach() -> None:
     assert codes("a: &x 1\n---\nb: *x\n") == ["HR008"]
 

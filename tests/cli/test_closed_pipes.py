@@ -182,7 +182,7 @@ def test_nohup_keeps_its_meaning(project: Path) -> None:
 
 
 def test_the_second_signal_closes_nothing_under_a_thread(project: Path) -> None:
-    slow(project, 1)
+    slow(project, 10)
     process = start(project)
     process.send_signal(signal.SIGINT)
     assert any(line.startswith("Stopping") for line in events(process))
@@ -190,6 +190,7 @@ def test_the_second_signal_closes_nothing_under_a_thread(project: Path) -> None:
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "closes" not in err
+    assert "ends" not in err.split()
     assert hrctl(project, "apply", "--yes").returncode == 0
 
 

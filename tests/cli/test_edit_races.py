@@ -146,13 +146,15 @@ def test_a_plan_that_another_run_made_stale_is_made_again(project: Path) -> None
     with lease(project) as ledger:
         process = start(project, *edit, "--wait", "-o", "json")
         assert process.stdout
-        events: list[str] = []
-        while "lease-awaited" not in (events[-1] if events else ""):
-            events.append(process.stdout.readline())
+        before = []
+        for line in process.stdout:
+            before.append(line)
+            if "lease-awaited" in line:
+                break
         ledger.forget(ledger.leases()[0], [Address("acme:Config/c0")])
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert out.count('"event":"plan"') == 1, "and one before"
+    assert [text.count('"event":"plan"') for text in ("".join(before), out)] == [1, 1]
     assert is_settled(project)
 
 

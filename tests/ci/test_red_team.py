@@ -305,6 +305,11 @@ def test_a_person_who_looks_at_the_branch(
     for command in ("validate", "fmt --check", "plan --base origin/main"):
         done = Runner(attack.project, elsewhere, {}).script({"script": [f"hrctl {command}"]}, {})
         attack.require_unharmed(done)
+    # a plan without --base goes by the settings here, and has no token to send to their servers
+    done = Runner(attack.project, elsewhere, {}).script({"script": ["hrctl plan"]}, {})
+    assert "HR315" in done.output
+    assert TOKEN not in done.output
+    assert TOKEN not in "".join(attack.attacker.seen)
 
 
 def test_the_installation(attack: Attack, github: dict[str, str], tmp_path: Path) -> None:

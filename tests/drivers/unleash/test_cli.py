@@ -34,6 +34,12 @@ def share(percentage: int, **more: Any) -> dict[str, Any]:
     return {"name": "flexibleRollout", "parameters": parameters, **more}
 
 
+def everybody(**more: Any) -> dict[str, Any]:
+    """A strategy for all who match, whatever attribute they lack."""
+    parameters = {"rollout": "100", "stickiness": "default", "groupId": "express"}
+    return {"name": "flexibleRollout", "parameters": parameters, **more}
+
+
 def newest_event(unleash: Unleash) -> int:
     return int(unleash.call("GET", "/api/admin/search/events?limit=1")["events"][0]["id"])
 
@@ -86,7 +92,7 @@ def test_what_people_made_is_adopted_field_by_field(
     project: UnleashProject, unleash: Unleash
 ) -> None:
     gold = {"contextName": "plan", "operator": "IN", "values": ["gold"]}
-    by_hand(unleash, share(100, constraints=[gold]), share(25), description="Theirs.\nOf old.")
+    by_hand(unleash, everybody(constraints=[gold]), share(25), description="Theirs.\nOf old.")
     project.flag(GRADUAL.format(10))
     assert project.fails("plan") == 4
     assert "HR126" in project.err
@@ -314,7 +320,7 @@ def test_a_segment_that_is_missing(project: UnleashProject) -> None:
 def test_a_flag_with_a_segment_is_adopted(
     project: UnleashProject, unleash: Unleash, beta: dict[str, Any]
 ) -> None:
-    by_hand(unleash, share(100, segments=[beta["id"]]))
+    by_hand(unleash, everybody(segments=[beta["id"]]))
     project.flag(SEGMENT.format("silver"))
     shown = project.hrctl("plan", "--adopt")
     assert "targeting" not in shown

@@ -288,7 +288,7 @@ def test_another_project_is_named(unleash: Unleash, driver: UnleashDriver, tmp_p
         ),
         *(
             ({**GRADUAL, "rollout": {**GRADUAL["rollout"], "stickiness": name}}, f"'{name}', which")
-            for name in ("random", "default", "targetingKey")
+            for name in ("random", "targetingKey")
         ),
         (
             {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from hrctl.diagnostics import Diagnostic
+from hrctl.diagnostics import Diagnostic, LockedError
 from hrctl.model.address import Address
 from hrctl.model.plan import Action, Change
 
@@ -17,6 +18,9 @@ class LeaseAwaited:
 
     subtree: str
     reason: str
+
+
+_LOCKED_FILES: Final = "HR360"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +100,13 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 nothing could be done, 6 done in part."""
+        """0 done, 6 done in part; else 3 where another process has the files locked, or 1."""
         if self.status == "done":
             return 0
-        return 6 if any(one.ended == "done" for one in self.results) else 1
+        if any(one.ended == "done" for one in self.results):
+            return 6
+        codes = {one.error.code for one in self.results if one.error is not None}
+        return LockedError.exit_code if codes == {_LOCKED_FILES} else 1
 
 
 @dataclass(frozen=True, slots=True)

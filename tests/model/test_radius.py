@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrctl.model.radius import DEFAULTS, MEASURES, NOWHERE, Grade, graded
+from hrctl.model.radius import _SETTINGS, DEFAULTS, MEASURES, NOWHERE, Grade, graded
 
 COUNTS = st.dictionaries(st.sampled_from(list(MEASURES)), st.integers(0, 3000))
 
@@ -41,6 +41,7 @@ def test_more_is_never_less(counts: dict[str, int], measure: str, more: int) -> 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_has_thresholds_that_rise(measure: str) -> None:
-    numbers = [DEFAULTS[measure][one.value] for one in Grade if one.value in DEFAULTS[measure]]
+    thresholds = {**DEFAULTS, **_SETTINGS}[measure]
+    numbers = [thresholds[one.value] for one in Grade if one.value in thresholds]
     assert numbers == sorted(numbers)
     assert numbers

@@ -143,7 +143,11 @@ def _walk(value: Any, at: list[str]) -> Iterator[Suspect]:
         if "valueFrom" in value:
             return
         for key, item in value.items():
-            yield from _walk(item, [*at, str(key)])
+            if type(item) is str:  # without a list and a generator for each of the many
+                if len(item) >= _SHORTEST and (why := reason(str(key), item)) is not None:
+                    yield Suspect(pointer([*at, str(key)]), why)
+            else:
+                yield from _walk(item, [*at, str(key)])
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _walk(item, [*at, str(number)])

@@ -36,6 +36,7 @@ _ISSUED: Final = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 _SHORTEST_ISSUED: Final = 15
+_LEAVES: Final = frozenset({str, int})
 _URL_PASSWORD: Final = re.compile(r"\w://[^/?#\s:@]*:([^/?#\s@]+)@")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SENSITIVE: Final = re.compile(
@@ -136,22 +137,18 @@ def _maps(value: Json, at: list[str]) -> Iterator[Suspect]:
 
 
 def _walk(value: Any, at: list[str]) -> Iterator[Suspect]:
-    if isinstance(value, str):
-        if (why := reason(at[-1], value)) is not None:
-            yield Suspect(pointer(at), why)
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         if "valueFrom" in value:
             return
         for key, item in value.items():
-            if type(item) is str:  # without a list and a generator for each of the many
-                if len(item) >= _SHORTEST and (why := reason(str(key), item)) is not None:
-                    yield Suspect(pointer([*at, str(key)]), why)
-            else:
+            if type(item) is not str:
                 yield from _walk(item, [*at, str(key)])
+            elif (why := reason(str(key), item)) is not None:
+                yield Suspect(pointer([*at, str(key)]), why)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _walk(item, [*at, str(number)])
-    elif type(value) is int and (why := reason(at[-1], str(value))) is not None:
+    elif type(value) in _LEAVES and (why := reason(at[-1], str(value))) is not None:
         yield Suspect(pointer(at), why)
 
 

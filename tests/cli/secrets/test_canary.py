@@ -26,6 +26,7 @@ import pytest
 
 from hrctl.cli.app import load
 from hrctl.cli.commands import ROWS
+from hrctl.cli.secrets.leftovers import bases, folder_of_user
 from hrctl.drivers.supervisor.driver import SupervisorDriver
 from tests.cli.secrets.canary_commands import APP, is_of_a_kind_without_secrets, ways
 from tests.cli.secrets.canary_world import AGE, World, sensitive_places
@@ -205,6 +206,10 @@ def search_files(world: World, search: Search) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
             continue
         search(data, str(path))
+    for folder in map(Path, map(folder_of_user, bases())):  # where `secrets edit` puts plaintext
+        for path in folder.rglob("*") if folder.is_dir() else ():
+            with suppress(FileNotFoundError, IsADirectoryError):  # an edit of another test
+                search(path.read_bytes(), str(path))
     batch = ["git", "cat-file", "--batch-all-objects", "--batch"]
     done = subprocess.run(batch, cwd=vault.root, check=True, capture_output=True)
     search(done.stdout, "git's objects")

@@ -299,7 +299,11 @@ class Batch:
             daemon.end_orphans(self.folders, job.group)
         elif job.before is not None:
             rollout.take_down(machine, machine.client, job.group, job.before.marker)
-        store.remove(self.folders, job.group)
+        with self.folders.lock():
+            # before its file goes: a supervisord that a killed apply left without groups would stay
+            if machine.client is not None and store.is_last(self.folders, job.group):
+                daemon.stop(self.folders, machine.client)
+            store.remove(self.folders, job.group)
 
     def _version(self, machine: Machine, job: Job) -> str | None:
         now = store.read(self.folders, job.change.address)

@@ -93,6 +93,12 @@ def has_groups(folders: Folders) -> bool:
     return any(folders.groups.glob("*.conf"))
 
 
+def is_last(folders: Folders, group: str) -> bool:
+    """Return whether an embedded supervisord has no group file but this one."""
+    conf = folders.conf(group)
+    return folders.embedded and all(path == conf for path in folders.groups.glob("*.conf"))
+
+
 def write_launch(folders: Folders, group: str, data: bytes) -> None:
     """Replace the launch file at once."""
     folders.fence()

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hrctl.diagnostics import HrctlError
 from hrctl.drivers.api import Result
+from hrctl.drivers.contract_crash import FILES, counted, in_child
 from hrctl.drivers.supervisor import daemon, folders, procs
 from hrctl.model.address import Address
 from hrctl.model.plan import Action
@@ -243,3 +245,24 @@ def test_it_is_started_by_the_first_that_runs_and_ends_with_the_last_group(
     assert not procs.is_alive(pid)
     assert project.driver.connect() is None
     assert list(project.driver.scan()) == []
+
+
+def test_a_killed_removal_of_the_last_service_leaves_no_supervisord(
+    project: Project, api: Address
+) -> None:
+    def remove(last: int) -> None:
+        change = project.change(Action.DELETE, api)
+        with counted(last, FILES):
+            project.apply(change)
+
+    for point in range(1, 50):
+        project.put(api, command="sleep 60")
+        ended = in_child(partial(remove, point))
+        if project.version(api) is not None:  # the next run tries again
+            project.apply(project.change(Action.DELETE, api))
+        assert project.version(api) is None
+        assert daemon.daemon_pid(project.folders) is None
+        if ended == 0:
+            return
+        assert ended == -signal.SIGKILL
+    pytest.fail("it was killed at fifty calls and has not come to its end")

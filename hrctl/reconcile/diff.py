@@ -167,7 +167,7 @@ class _Walk:
                 rest = below(ignored, key) if ignored else ()
                 if () not in rest:
                     self.add(f"{path}/{escaped(key)}", ABSENT, was, have)
-        if self.closed:
+        if self.closed and not live.keys() <= desired.keys():
             self.undeclared(path, desired.keys() | had.keys(), live, ignored)
 
     def undeclared(

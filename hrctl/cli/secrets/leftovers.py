@@ -1,7 +1,7 @@
 """Where plaintext lies while it is edited, and how what a killed command left there is removed.
 
-Each edit has a folder of its own in ``<base>/hrctl-<user id>``, and holds a lock on it as long as
-its process lives. A folder whose lock is free belongs to nobody any more, whatever happened: no
+Each edit has a folder of its own in ``<base>/hrctl-edit-<user id>``, and holds a lock on it as long
+as its process lives. A folder whose lock is free belongs to nobody any more, whatever happened: no
 process number is looked at, which may have become another's.
 
 It is imported by every command that opens a project, and costs a few system calls.
@@ -31,7 +31,7 @@ def bases() -> list[str]:
 
 def folder_of_user(base: str) -> str:
     """Return the folder of all edits of this user below a base."""
-    return f"{base}/hrctl-{os.getuid()}"
+    return f"{base}/hrctl-edit-{os.getuid()}"  # `hrctl-<id>` holds sockets
 
 
 def is_private(status: os.stat_result) -> bool:

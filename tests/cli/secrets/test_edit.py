@@ -244,7 +244,7 @@ def test_a_folder_that_is_not_private_is_neither_used_nor_swept(
     (tmp_path / "run").mkdir()
     (tmp_path / "bait" / "x").mkdir(parents=True)
     desk.vault.patch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    folder = tmp_path / "run" / f"hrctl-{os.getuid()}"
+    folder = tmp_path / "run" / f"hrctl-edit-{os.getuid()}"
     if kind == "link":
         folder.symlink_to(tmp_path / "bait")
     else:
@@ -260,7 +260,7 @@ def test_without_a_private_place_nothing_is_decrypted(desk: Desk, tmp_path: Path
     from hrctl.cli.secrets import leftovers
 
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / f"hrctl-{os.getuid()}").write_text("")
+    (tmp_path / "run" / f"hrctl-edit-{os.getuid()}").write_text("")
     desk.vault.patch.setattr(leftovers, "bases", lambda: [str(tmp_path / "run")])
     desk.turns("")
     assert desk.vault.fails("secrets", "edit", "Config/app") == 1

@@ -51,7 +51,7 @@ def root(env: dict[str, str], tmp_path: Path) -> Iterator[Path]:
         run("hrctl apply --yes --quiet", folder, env)
         yield folder
     finally:
-        run("hrctl driver stop jobs", folder, env)
+        assert "[1]" not in run("hrctl driver stop jobs --yes", folder, env)
 
 
 def declare(root: Path, env: dict[str, str], value: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Final
 
 from hrctl.model.values import Body, Json, lookup
 
+_QUOTES: Final = frozenset("'\"\\")
 _COMMANDS: Final = ("/spec/command", "/spec/healthCheck/command")
 
 
@@ -19,13 +20,15 @@ def named_paths(body: Body) -> set[str]:
     that in which the command runs. Whether something is there is not known here.
     """
     written = lookup(body, "/spec/workingDirectory")
-    folder = PurePosixPath(written) if isinstance(written, str) else PurePosixPath()
-    paths = {str(folder)} if isinstance(written, str) else set()
+    folder = written if isinstance(written, str) else ""
+    paths = {folder} if folder else set()
     for word in _words(body):
         for text in (word, word.partition("=")[2]):
             if text and "\0" not in text:
-                paths |= {str(PurePosixPath(text)), str(folder / text)}
-    return {path for path in paths if not path.startswith(("/", "~"))}
+                paths.add(text)
+                if folder:
+                    paths.add(posixpath.join(folder, text))
+    return {posixpath.normpath(path) for path in paths if not path.startswith(("/", "~"))}
 
 
 def _words(body: Body) -> Iterator[str]:
@@ -34,6 +37,9 @@ def _words(body: Body) -> Iterator[str]:
     commands += install if isinstance(install, list) else []
     for command in commands:
         if isinstance(command, str):
+            if _QUOTES.isdisjoint(command):  # many times faster, and nearly all are such
+                yield from command.split()
+                continue
             try:
                 yield from shlex.split(command)
             except ValueError:  # an open quote; the shell will say so

@@ -102,8 +102,7 @@ class _Planning:
         if candidates:
             self._take_up(candidates)
             self._follow_references()
-            traced = (self._recorded(self._traced(one)) for one in self.changes.values())
-            ready = self._covered(traced)
+            ready = self._annotated(map(self._traced, self.changes.values()))
             diagnostics += self.ciphertexts.faults(ready)
             diagnostics += self._safety(ready)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
@@ -353,26 +352,31 @@ class _Planning:
             fields.append(replace(one, origin=place) if foreign else one)
         return replace(change, fields=tuple(fields))
 
-    def _recorded(self, change: Change) -> Change:
-        """Return the change with the instances that only record a resource of its kind."""
-        keepers = [
-            name
-            for name in dict.fromkeys((change.driver, change.previous_driver or change.driver))
-            if change.address.kind in self._records_only(name)
-        ]
-        return replace(change, record_keepers=tuple(keepers)) if keepers else change
+    def _annotated(self, changes: Iterable[Change]) -> list[Change]:
+        """Return the changes with what is shown and approved besides them.
 
-    def _covered(self, changes: Iterable[Change]) -> list[Change]:
-        """Return the changes with what an approval covers besides them."""
+        That are the blocks of their driver instances, the files of the tree that they would run,
+        and the instances that only record a resource of the kind.
+        """
         changes = list(changes)
         contents, settings = self.source.contents(changes), self.source.settings
-        covered = []
+        annotated = []
         for change in changes:
-            names = [change.driver, *filter(None, [change.previous_driver])]
+            names = (change.driver, *filter(None, (change.previous_driver,)))
+            keepers = [
+                name
+                for name in dict.fromkeys(names)
+                if change.address.kind in self._records_only(name)
+            ]
             blocks = "\n".join(settings.get(name, "") for name in names).strip()
             files = contents.get(change.address, "")
-            covered.append(replace(change, settings=blocks, files=files))
-        return covered
+            if keepers or blocks or files:
+                more = tuple(keepers) or change.record_keepers
+                change = replace(  # noqa: PLW2901
+                    change, settings=blocks, files=files, record_keepers=more
+                )
+            annotated.append(change)
+        return annotated
 
     def _records_only(self, instance: str) -> frozenset[str]:
         """Return the kinds that an instance only records; of one not connected, by its type."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -30,10 +31,12 @@ def digests(
     top = git.toplevel(root)
     if top is None:
         return {}
-    places = {key: _within(root, top, paths) for key, paths in wanted.items()}
+    prefix = root.relative_to(top).as_posix()
+    places = {key: set(_within(prefix, paths)) for key, paths in wanted.items()}
     named = {name for names in places.values() for name in names}
     if revision is None:  # most words of commands name no file, and git need not be asked
-        named = {name for name in named if os.path.lexists(top / name)}
+        above = f"{top}/"
+        named = {name for name in named if os.path.lexists(above + name)}
     if not named:
         return {}
     below: dict[str, list[tuple[str, str]]] = {name: [] for name in named}
@@ -51,9 +54,11 @@ def digests(
     return found
 
 
-def _within(root: Path, top: Path, paths: Iterable[str]) -> set[str]:
-    places = (os.path.normpath(root / path) for path in paths)
-    return {os.path.relpath(one, top) for one in places if Path(one).is_relative_to(top)}
+def _within(prefix: str, paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        place = posixpath.normpath(posixpath.join(prefix, path))
+        if place != ".." and not place.startswith(("../", "/")):
+            yield place
 
 
 def _ancestors(path: str) -> Iterator[str]:

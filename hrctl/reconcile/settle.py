@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from hrctl.drivers.api import Driver, Live, Unmarked
 from hrctl.ledger.api import ChangeRecord, Entry, Intent, Lease, Ledger, Settled
 from hrctl.model.address import Address, is_within
-from hrctl.model.plan import Action
+from hrctl.model.plan import ABSENT, Absent, Action
+from hrctl.model.values import Json
 from hrctl.reconcile.bodies import mask
 from hrctl.reconcile.diff import diff
 from hrctl.reconcile.outputs import closed_fields
@@ -30,8 +31,10 @@ def judge(intent: Intent, entry: Entry | None, live: Live | None) -> Verdict:
     2. Anything else is not done where nothing is there, or where live still has the version
        that the entry knows.
     3. It is done where live is as the run wanted it: its entry holds, with the live version.
-    4. What is between the two is left to the planner as drift: a new thing gets an entry with no
-       digest, so that the next plan compares it field by field; an old one keeps its own.
+    4. What is between the two is left to the planner: a new thing gets an entry with no digest,
+       so that the next plan compares it field by field. The entry of an old one takes the values
+       of the fields that live has as the run wanted them, since nobody else put them there: with
+       a further edit they would be a conflict.
     """
     if intent.action is Action.DELETE or intent.entry is None:
         elsewhere = entry is not None and entry.driver != intent.driver
@@ -47,7 +50,25 @@ def judge(intent: Intent, entry: Entry | None, live: Live | None) -> Verdict:
         return Verdict(settled, done=True)
     if entry is None or entry.driver != intent.driver:
         return Verdict(replace(meant, digest="", version=live.version, pending=None), done=False)
-    return Verdict(entry, done=False)
+    reached = _reached(entry.body, meant.body, shown)
+    if reached == entry.body or not isinstance(reached, dict):
+        return Verdict(entry, done=False)
+    return Verdict(replace(entry, body=reached, digest=""), done=False)
+
+
+def _reached(before: Json | Absent, meant: Json | Absent, live: Json | Absent) -> Json | Absent:
+    """Return the value before, with all that live has as it was meant to become."""
+    if live == meant:
+        return meant
+    if not (isinstance(before, dict) and isinstance(meant, dict) and isinstance(live, dict)):
+        return before
+    reached: dict[str, Json] = {}
+    for key in {**before, **meant}:
+        sides = (side.get(key, ABSENT) for side in (before, meant, live))
+        value = _reached(*sides)
+        if not isinstance(value, Absent):
+            reached[key] = value
+    return reached
 
 
 def read_live(

@@ -48,6 +48,31 @@ def test_a_delete_that_was_cut_off(world: World, helpers: Any) -> None:
     assert world.ledger.intents() == []
 
 
+def test_what_a_cut_off_run_wrote_is_no_conflict_with_a_further_edit(
+    world: World, helpers: Any
+) -> None:
+    """The run got as far as one of two fields, and then somebody edited both once more."""
+
+    def of(level: str, size: int) -> Any:
+        entries = {"LEVEL": {"type": "STRING", "value": level}}
+        return {"metadata": {}, "spec": {"entries": {**entries, "SIZE": number(size)}}}
+
+    def number(value: int) -> Any:
+        return {"type": "INTEGER", "value": value}
+
+    world.declare({APP: of("c", 3)})
+    world.record([helpers.entry_of(APP, of("a", 1))])
+    world.put({APP: {**of("b", 1), "version": "2"}})
+    meant = helpers.entry_of(APP, {**of("b", 2), "version": None})
+    world.intend(Intent(APP, Action.UPDATE, "local", "gone", meant))
+    plan = world.plan()
+    assert not plan.diagnostics
+    (change,) = plan.changes
+    assert {field.reason for field in change.fields} == {"edited"}
+    assert world.apply(plan).status == "done"
+    assert world.plan().changes == ()
+
+
 def test_a_create_between_the_two_is_left_to_the_planner(world: World, helpers: Any) -> None:
     world.declare({APP: config(2)})
     world.put({APP: config(7, version="5")})

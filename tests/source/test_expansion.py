@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 
 import pytest
@@ -40,19 +40,22 @@ def expand(folder: ProjectFolder, documents: int, registries: int) -> None:
 
 def run(folder: ProjectFolder, command: str) -> tuple[int, str, int]:
     """Run a command of hrctl; its exit code, its report and its peak of memory in MiB."""
-    report = folder.root.parent / "report"
-    with report.open("wb") as out:
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-m", "hrctl", "-C", str(folder.root), command],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, out.fileno(), 2),
-            ],
-        )
-        _, status, usage = os.wait4(pid, 0)
-    return os.waitstatus_to_exitcode(status), report.read_text("utf-8"), usage.ru_maxrss // 1024
+    words = [sys.executable, "-m", "hrctl", "-C", str(folder.root), command]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *words], capture_output=True, text=True, check=True
+    )
+    code, memory = map(int, done.stderr.split())
+    return code, done.stdout, memory // 1024
+
+
+# A process starts with the peak of the one that it was forked from: a worker of pytest is large.
+MEASURE = """
+import os, sys
+both = [(os.POSIX_SPAWN_DUP2, 1, 2)]
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=both)
+_, status, usage = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, file=sys.stderr)
+"""
 
 
 CONFIG = """

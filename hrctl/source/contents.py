@@ -10,9 +10,11 @@ from typing import Final, TypeVar
 
 from hrctl.model.values import digest
 from hrctl.source import git
+from hrctl.source.blobs import read
 
 Key = TypeVar("Key")
 _INDEX: Final = ("ls-files", "-s", "-z")
+_LINKS: Final = 40  # on the way of a path, as many as Linux follows
 _CHANGED: Final = ("diff-files", "-z", "--name-only", "--no-renames", "--ignore-submodules=all")
 
 
@@ -21,7 +23,8 @@ def digests(
 ) -> dict[Key, str]:
     """Return a digest of the tracked files that are, or lie below, the paths of each key.
 
-    A key whose paths lead to no such file is left out. Manifests do not count: plans show them.
+    A key whose paths lead to no such file is left out. A link counts with what it leads to.
+    Manifests below a path do not count, as plans show them; a file that is itself named does.
 
     Args:
         root: the folder that paths start at.
@@ -39,18 +42,23 @@ def digests(
         named = {name for name in named if os.path.lexists(above + name)}
     if not named:
         return {}
-    below: dict[str, list[tuple[str, str]]] = {name: [] for name in named}
-    for file in sorted(_files(top, revision).items()):
-        path = file[0]
-        if not path.endswith((".yaml", ".yml")):
-            for place in _ancestors(path):
-                if place in below:
-                    below[place].append(file)
+    files = _files(top, revision)
+    targets = _link_targets(top, files, revision)
+    reached = {name: _through_links(name, targets) for name in named}
+    below: dict[str, list[tuple[str, str]]] = {
+        place: [] for places in reached.values() for place in places
+    }
+    for path, state in sorted(files.items()):
+        manifest = path.endswith((".yaml", ".yml"))
+        for place in (path,) if manifest else _ancestors(path):
+            if place in below:
+                below[place].append((path, state))
     found = {}
     for key, names in places.items():
-        files: dict[str, str] = dict(file for name in sorted(names & named) for file in below[name])
-        if files:
-            found[key] = digest(files)
+        reachable = {place for name in names & named for place in reached[name]}
+        counted: dict[str, str] = dict(file for place in sorted(reachable) for file in below[place])
+        if counted:
+            found[key] = digest(counted)
     return found
 
 
@@ -59,6 +67,38 @@ def _within(prefix: str, paths: Iterable[str]) -> Iterator[str]:
         place = posixpath.normpath(posixpath.join(prefix, path))
         if place != ".." and not place.startswith(("../", "/")):
             yield place
+
+
+def _link_targets(top: Path, files: Mapping[str, str], revision: str | None) -> dict[str, str]:
+    """Return path -> the place in the repository that it leads to, of every tracked link."""
+    links = [path for path, state in files.items() if state.startswith("120000 ")]
+    if revision is None:
+        texts = [os.fsencode((top / path).readlink()) for path in links]
+    else:
+        texts = list(read(top, [files[path].partition(" ")[2] for path in links]))
+    return {
+        path: place
+        for path, text in zip(links, texts, strict=True)
+        for place in _within(posixpath.dirname(path), [os.fsdecode(text)])
+    }
+
+
+def _through_links(name: str, targets: Mapping[str, str]) -> set[str]:
+    """Return a place and those that the links on its way, at it and below it lead to."""
+    reached, fresh = {name}, {name}
+    for _ in range(_LINKS if targets else 0):
+        fresh = {
+            posixpath.normpath(target + place[len(link) :])
+            if place == link or place.startswith(f"{link}/")
+            else target
+            for place in fresh
+            for link, target in targets.items()
+            if place in {".", link} or place.startswith(f"{link}/") or link.startswith(f"{place}/")
+        } - reached
+        if not fresh:
+            break
+        reached |= fresh
+    return reached
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -77,7 +117,9 @@ def _files(top: Path, revision: str | None) -> dict[str, str]:
     files = {path: f"{meta[0]} {meta[1]}" for meta, path in _rows(git.run(top, *_INDEX))}
     for path in _lines(git.run(top, *_CHANGED)):
         file = top / path
-        if file.is_file() and not file.is_symlink():
+        if file.is_symlink():
+            files[path] = f"120000 {git.blob_id(os.fsencode(file.readlink()))}"
+        elif file.is_file():
             mode = "100755" if os.access(file, os.X_OK) else "100644"
             files[path] = f"{mode} {git.blob_id(file.read_bytes())}"
         elif path in files:

@@ -26,8 +26,14 @@ def project(tmp_path: Path, environ: dict[str, str]) -> Path:
     (root / "bin" / "job.sh").write_text("#!/bin/sh\necho fine\n")
     (root / "lib" / "deep").mkdir(parents=True)
     (root / "lib" / "deep" / "part.py").write_text("print('fine')\n")
+    (root / "tools").mkdir()
+    (root / "tools" / "real.sh").write_text("echo fine\n")
+    (root / "tools" / "steps.yml").write_text("run: echo fine\n")
+    (root / "deploy").symlink_to("tools")
+    (root / "bin" / "next.sh").symlink_to("../deploy/real.sh")
     (root / "job.yaml").write_text(
-        f"{SCRIPT}  command: sh ../../bin/job.sh --quiet\n  workingDirectory: lib/deep\n"
+        f"{SCRIPT}  command: sh ../../bin/job.sh ../../bin/next.sh ../../deploy/steps.yml --quiet\n"
+        "  workingDirectory: lib/deep\n"
         "lifecycle: {protect: true}\n"
     )
     edit(root / "registry.yaml", "level: ROOT", "level: ROOT, drivers: {Service: other}")
@@ -53,6 +59,19 @@ def folder(root: Path) -> None:
     edit(root / "lib" / "deep" / "part.py", "fine", "evil")
 
 
+def behind_links(root: Path) -> None:
+    edit(root / "tools" / "real.sh", "fine", "evil")
+
+
+def yaml_of_a_command(root: Path) -> None:
+    edit(root / "tools" / "steps.yml", "fine", "evil")
+
+
+def another_link(root: Path) -> None:
+    (root / "deploy").unlink()
+    (root / "deploy").symlink_to("lib")
+
+
 def protection(root: Path) -> None:
     edit(root / "job.yaml", "protect: true", "protect: false")
 
@@ -65,7 +84,20 @@ def edges(root: Path) -> None:
     edit(root / "job.yaml", "lifecycle:", "dependsOn: [Service/worker]\nlifecycle:")
 
 
-@pytest.mark.parametrize("alter", [settings, script, folder, protection, ignored, edges])
+@pytest.mark.parametrize(
+    "alter",
+    [
+        settings,
+        script,
+        folder,
+        behind_links,
+        yaml_of_a_command,
+        another_link,
+        protection,
+        ignored,
+        edges,
+    ],
+)
 @pytest.mark.parametrize("committed", [True, False])
 def test_what_was_altered_after_the_review_is_not_applied(
     project: Path, environ: dict[str, str], alter: Callable[[Path], None], *, committed: bool

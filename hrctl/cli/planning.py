@@ -87,7 +87,7 @@ def plan_source(
         driver_versions=session.versions(),
         decrypt=session.decrypt,
         absent=absent or {},
-        settings=session.driver_settings(revision),
+        settings=lambda: session.driver_settings(revision),
         contents=_contents(session, revision),
     )
 

@@ -290,13 +290,17 @@ class Session:
         """A driver instance that is not connected yet.
 
         Raises:
-            HrctlError: HR081 or HR082, where its type is not there.
+            HrctlError: HR081 or HR082, where its type is not there; HR328, where the branch has
+                another file than the base in a place that the block names.
         """
+        from hrctl.cli.settings import require_reviewed_files
         from hrctl.drivers.api import Context
         from hrctl.drivers.discovery import load_driver
 
         spec = self.project.drivers[name]
         project = self.project
+        if self.base is not None:
+            require_reviewed_files(project, name, self.base, self.base_commit)
         context = Context(
             name,
             project.name,
@@ -328,12 +332,21 @@ class Session:
         return self._schedules[revision]
 
     def driver_settings(self, revision: str | None = None) -> dict[str, str]:
-        """Return instance -> digest of its block, which an approval is bound to."""
+        """Return instance -> digest of its block and of the files of the tree that it names.
+
+        An approval is bound to it.
+        """
+        from hrctl.cli.settings import files_of_drivers
         from hrctl.model.values import digest
 
+        declared = self.declared(revision)
+        files = files_of_drivers(declared, revision)
         return {
-            name: digest({"type": spec.type, "config": dict(spec.config)})
-            for name, spec in self.declared(revision).drivers.items()
+            name: digest(
+                {"type": spec.type, "config": dict(spec.config)}
+                | ({"files": files[name]} if name in files else {})
+            )
+            for name, spec in declared.drivers.items()
         }
 
     def versions(self) -> dict[str, str]:

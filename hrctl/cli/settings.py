@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from hrctl.diagnostics import Diagnostic, HrctlError, Severity
 from hrctl.model import settings
+from hrctl.model.local_files import spellings
+from hrctl.model.values import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hrctl.cli.session import Session
     from hrctl.diagnostics import Span
     from hrctl.model.plan import SettingChange
@@ -46,6 +50,43 @@ def since_last_apply(
     except HrctlError as error:  # that version of hrctl took what this one refuses
         return (), (_unreadable(last.commit, error),)
     return () if before is None else changed_settings(session, before), ()
+
+
+def files_of_drivers(declared: Project, revision: str | None) -> dict[str, str]:
+    """Return instance -> digest of the tracked files that its block names, of those that name any.
+
+    Such as the certificates that it trusts, or the command that it reloads with.
+    """
+    from hrctl.source.contents import digests
+
+    wanted = {name: set(_named_by(spec.config)) for name, spec in declared.drivers.items()}
+    return digests(declared.root, revision, wanted, folders=False)
+
+
+def require_reviewed_files(project: Project, name: str, base: str, commit: str) -> None:
+    """Refuse an instance that would read files of the branch which the base has otherwise.
+
+    Raises:
+        HrctlError: HR328.
+    """
+    here, there = (files_of_drivers(project, at).get(name) for at in (None, commit))
+    if here != there:
+        raise HrctlError.of(
+            "HR328",
+            f"a file that the driver instance {name} names is not as '{base}' has it, so it is not"
+            " connected",
+            hint="plan without --live, or have the file merged first",
+        )
+
+
+def _named_by(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from spellings(value)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named_by(item)
+    elif isinstance(value, dict):
+        yield from _named_by(list(value.values()))
 
 
 def _unreadable(commit: str, error: HrctlError) -> Diagnostic:

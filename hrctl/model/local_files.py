@@ -16,19 +16,27 @@ _COMMANDS: Final = ("/spec/command", "/spec/healthCheck/command")
 def named_paths(body: Body) -> set[str]:
     """Return the paths, from the project's folder on, that may be files or folders of the tree.
 
-    Each word of a command counts, and what follows a `=` in it, from the project's folder and from
-    that in which the command runs. Whether something is there is not known here.
+    Each word of a command counts, what follows a `=` in it, and the words in a quoted one, from the
+    project's folder and from that in which the command runs. Whether something is there is not
+    known here. Paths stand as they are written: only the links of the tree tell what `..` means.
     """
     written = lookup(body, "/spec/workingDirectory")
     folder = written if isinstance(written, str) else ""
     paths = {folder} if folder else set()
     for word in _words(body):
-        for text in (word, word.partition("=")[2]):
+        for text in spellings(word):
+            paths.add(text)
+            if folder:
+                paths.add(posixpath.join(folder, text))
+    return paths
+
+
+def spellings(word: str) -> Iterator[str]:
+    """Yield what may be a path in a word of a command."""
+    for part in (word, *(word.split() if " " in word else ())):
+        for text in (part, part.partition("=")[2]):
             if text and "\0" not in text:
-                paths.add(text)
-                if folder:
-                    paths.add(posixpath.join(folder, text))
-    return {posixpath.normpath(path) for path in paths if not path.startswith(("/", "~"))}
+                yield text
 
 
 def _words(body: Body) -> Iterator[str]:

@@ -109,7 +109,7 @@ class PlanSource:
             nothing where the plan has no need of them.
         decrypt: opens the inside of an ``{age: ...}`` reference; a plan without it, or with
             another's keys, takes each other ciphertext for a change.
-        settings: instance -> digest of its block.
+        settings: instance -> digest of its block; asked once, for a plan that has changes.
         contents: digests of the files in the tree that these changes would run; asked once, for
             all changes of a plan.
     """
@@ -121,7 +121,7 @@ class PlanSource:
     driver_versions: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
     decrypt: Decrypt | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Callable[[], Mapping[str, str]] = dict
     contents: Callable[[Iterable[Change]], Mapping[Address, str]] = _no_contents
 
 

@@ -359,7 +359,7 @@ class _Planning:
         and the instances that only record a resource of the kind.
         """
         changes = list(changes)
-        contents, settings = self.source.contents(changes), self.source.settings
+        contents, settings = self.source.contents(changes), self.source.settings()
         annotated = []
         for change in changes:
             names = (change.driver, *filter(None, (change.previous_driver,)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -19,23 +20,24 @@ _CHANGED: Final = ("diff-files", "-z", "--name-only", "--no-renames", "--ignore-
 
 
 def digests(
-    root: Path, revision: str | None, wanted: Mapping[Key, Iterable[str]]
+    root: Path, revision: str | None, wanted: Mapping[Key, Iterable[str]], *, folders: bool = True
 ) -> dict[Key, str]:
     """Return a digest of the tracked files that are, or lie below, the paths of each key.
 
     A key whose paths lead to no such file is left out. A link counts with what it leads to.
-    Manifests below a path do not count, as plans show them; a file that is itself named does.
+    Manifests count like any other file: a program may read what hrctl does not.
 
     Args:
-        root: the folder that paths start at.
+        root: the folder that relative paths start at.
         revision: a commit; None for the files here.
-        wanted: paths by key; what leaves the repository is passed over.
+        wanted: paths by key, as they are written; what leaves the repository is passed over.
+        folders: whether what lies below a folder counts.
     """
     top = git.toplevel(root)
     if top is None:
         return {}
     prefix = root.relative_to(top).as_posix()
-    places = {key: set(_within(prefix, paths)) for key, paths in wanted.items()}
+    places = {key: set(_within(top, prefix, paths)) for key, paths in wanted.items()}
     named = {name for names in places.values() for name in names}
     if revision is None:  # most words of commands name no file, and git need not be asked
         above = f"{top}/"
@@ -43,14 +45,13 @@ def digests(
     if not named:
         return {}
     files = _files(top, revision)
-    targets = _link_targets(top, files, revision)
-    reached = {name: _through_links(name, targets) for name in named}
+    links = Links(top, _link_texts(top, files, revision))
+    reached = {name: links.reached(name) for name in named}
     below: dict[str, list[tuple[str, str]]] = {
         place: [] for places in reached.values() for place in places
     }
     for path, state in sorted(files.items()):
-        manifest = path.endswith((".yaml", ".yml"))
-        for place in (path,) if manifest else _ancestors(path):
+        for place in _ancestors(path) if folders else (path,):
             if place in below:
                 below[place].append((path, state))
     found = {}
@@ -62,43 +63,78 @@ def digests(
     return found
 
 
-def _within(prefix: str, paths: Iterable[str]) -> Iterator[str]:
+def _within(top: Path, prefix: str, paths: Iterable[str]) -> Iterator[str]:
+    """Yield each path from the top of the repository on; not normalized, since links may follow."""
     for path in paths:
-        place = posixpath.normpath(posixpath.join(prefix, path))
-        if place != ".." and not place.startswith(("../", "/")):
-            yield place
+        if not path.startswith("/"):
+            yield f"{prefix}/{path}"
+        elif path.startswith(f"{top}/"):
+            yield path[len(str(top)) + 1 :]
 
 
-def _link_targets(top: Path, files: Mapping[str, str], revision: str | None) -> dict[str, str]:
-    """Return path -> the place in the repository that it leads to, of every tracked link."""
+def _link_texts(top: Path, files: Mapping[str, str], revision: str | None) -> dict[str, str]:
+    """Return path -> what is written in it, of every tracked link that is there."""
     links = [path for path, state in files.items() if state.startswith("120000 ")]
-    if revision is None:
-        texts = [os.fsencode((top / path).readlink()) for path in links]
-    else:
-        texts = list(read(top, [files[path].partition(" ")[2] for path in links]))
-    return {
-        path: place
-        for path, text in zip(links, texts, strict=True)
-        for place in _within(posixpath.dirname(path), [os.fsdecode(text)])
-    }
+    if revision is not None:
+        written = read(top, [files[path].partition(" ")[2] for path in links])
+        return {path: os.fsdecode(text) for path, text in zip(links, written, strict=True)}
+    # a sparse checkout leaves links out, and a file system without links has files in their places
+    return {path: str((top / path).readlink()) for path in links if (top / path).is_symlink()}
 
 
-def _through_links(name: str, targets: Mapping[str, str]) -> set[str]:
-    """Return a place and those that the links on its way, at it and below it lead to."""
-    reached, fresh = {name}, {name}
-    for _ in range(_LINKS if targets else 0):
-        fresh = {
-            posixpath.normpath(target + place[len(link) :])
-            if place == link or place.startswith(f"{link}/")
-            else target
-            for place in fresh
-            for link, target in targets.items()
-            if place in {".", link} or place.startswith(f"{link}/") or link.startswith(f"{place}/")
-        } - reached
-        if not fresh:
-            break
-        reached |= fresh
-    return reached
+class Links:
+    """The tracked links of a repository, followed as the kernel follows them."""
+
+    def __init__(self, top: Path, texts: Mapping[str, str]) -> None:
+        self._top = str(top)
+        self._texts = texts
+        self._ordered = sorted(texts)
+
+    def reached(self, path: str) -> set[str]:
+        """Return the place of a path and of all links on its way, and what those below lead to."""
+        reached: set[str] = set()
+        fresh = set(self._walk(path))
+        while fresh:
+            reached |= fresh
+            below = {link for place in fresh for link in self._below(place)} - reached
+            fresh = {place for link in below for place in self._walk(link)} - reached
+        return reached
+
+    def _below(self, place: str) -> Sequence[str]:
+        if place == ".":
+            return self._ordered
+        first = bisect_left(self._ordered, f"{place}/")
+        return self._ordered[first : bisect_left(self._ordered, f"{place}0")]  # 0 follows the slash
+
+    def _walk(self, path: str) -> Iterator[str]:
+        """Yield each link on the way, and the place at its end; nothing more outside."""
+        parts, place = deque(path.split("/")), list[str]()
+        followed = 0
+        while parts:
+            part = parts.popleft()
+            if part in {"", "."}:
+                continue
+            if part == "..":
+                if not place:
+                    return
+                place.pop()
+                continue
+            place.append(part)
+            here = "/".join(place)
+            text = self._texts.get(here)
+            if text is None:
+                continue
+            yield here
+            followed += 1
+            if followed > _LINKS:
+                return
+            place.pop()
+            if text.startswith("/"):
+                if not text.startswith(f"{self._top}/"):
+                    return
+                text, place = text[len(self._top) + 1 :], []
+            parts.extendleft(reversed(text.split("/")))
+        yield "/".join(place) or "."
 
 
 def _ancestors(path: str) -> Iterator[str]:

@@ -29,10 +29,18 @@ def project(tmp_path: Path, environ: dict[str, str]) -> Path:
     (root / "tools").mkdir()
     (root / "tools" / "real.sh").write_text("echo fine\n")
     (root / "tools" / "steps.yml").write_text("run: echo fine\n")
+    for name in ("up.sh", "quoted.sh", "absolute.sh"):
+        (root / "tools" / name).write_text("echo fine\n")
+    (root / "lib" / "deep" / "role.yml").write_text("run: echo fine\n")
     (root / "deploy").symlink_to("tools")
+    (root / "tools" / "inner").mkdir()
+    (root / "tools" / "inner" / "kept").write_text("")
+    (root / "inner").symlink_to("tools/inner")
+    (root / "bin" / "absolute.sh").symlink_to(root / "tools" / "absolute.sh")
     (root / "bin" / "next.sh").symlink_to("../deploy/real.sh")
     (root / "job.yaml").write_text(
-        f"{SCRIPT}  command: sh ../../bin/job.sh ../../bin/next.sh ../../deploy/steps.yml --quiet\n"
+        f"{SCRIPT}  command: sh ../../bin/job.sh ../../bin/next.sh ../../deploy/steps.yml"
+        " ../../inner/../up.sh '../../tools/quoted.sh now' ../../bin/absolute.sh --quiet\n"
         "  workingDirectory: lib/deep\n"
         "lifecycle: {protect: true}\n"
     )
@@ -72,6 +80,22 @@ def another_link(root: Path) -> None:
     (root / "deploy").symlink_to("lib")
 
 
+def manifest_below_a_folder(root: Path) -> None:
+    edit(root / "lib" / "deep" / "role.yml", "fine", "evil")
+
+
+def behind_a_link_and_up(root: Path) -> None:
+    edit(root / "tools" / "up.sh", "fine", "evil")
+
+
+def in_a_quoted_word(root: Path) -> None:
+    edit(root / "tools" / "quoted.sh", "fine", "evil")
+
+
+def by_an_absolute_path(root: Path) -> None:
+    edit(root / "tools" / "absolute.sh", "fine", "evil")
+
+
 def protection(root: Path) -> None:
     edit(root / "job.yaml", "protect: true", "protect: false")
 
@@ -93,6 +117,10 @@ def edges(root: Path) -> None:
         behind_links,
         yaml_of_a_command,
         another_link,
+        manifest_below_a_folder,
+        behind_a_link_and_up,
+        in_a_quoted_word,
+        by_an_absolute_path,
         protection,
         ignored,
         edges,

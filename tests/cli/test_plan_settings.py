@@ -127,6 +127,62 @@ def test_a_live_plan_goes_where_the_base_says(
     assert other.requests == []
 
 
+@pytest.fixture
+def trusting(
+    repository: ProjectFolder, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> ProjectFolder:
+    """A project whose driver names a file of certificates in the tree, and a branch of it."""
+    monkeypatch.setenv("T", "the-token")
+    monkeypatch.setenv("HRCTL_ALLOWED_ENV", "T")
+    block = BLOCKS["unleash"][1].format(server.address)
+    repository.git("checkout", "-q", "main")
+    files = settings(f"drivers: {{x: {{{block}, caFile: trusted/ca.pem}}}}")
+    put(
+        repository,
+        {**files, "registry.yaml": registry("{FeatureFlag: x}"), "trusted/ca.pem": "those of ours"},
+    )
+    repository.git("checkout", "-q", "-B", "work")
+    put(repository, {"r.yaml": FLAG})
+    return repository
+
+
+def test_a_file_that_the_branch_alters_lets_no_driver_connect(
+    trusting: ProjectFolder, run: Any, server: Server
+) -> None:
+    put(trusting, {"trusted/ca.pem": "those of somebody else"})
+    code, _, err = run("plan", "--base", "main", "--live")
+    assert code == 1
+    assert "HR328 a file that the driver instance x names is not as 'main' has it" in err
+    assert server.requests == []
+    put(trusting, {"trusted/ca.pem": "those of ours"})
+    run("plan", "--base", "main", "--live")
+    assert any("the-token" in request for request in server.requests)
+
+
+def test_a_link_in_the_place_of_such_a_file_lets_no_driver_connect(
+    trusting: ProjectFolder, run: Any, server: Server
+) -> None:
+    put(trusting, {"other/ca.pem": "those of somebody else"})
+    trusting.git("rm", "-q", "-r", "trusted")
+    (trusting.root / "trusted").symlink_to("other")
+    trusting.commit()
+    code, _, err = run("plan", "--base", "main", "--live")
+    assert code == 1
+    assert "HR328" in err
+    assert server.requests == []
+
+
+def test_an_approval_covers_the_files_that_a_driver_names(
+    trusting: ProjectFolder, run: Any
+) -> None:
+    approved = run("plan", "--base", "main", "--digest")
+    assert approved[0] == 0
+    put(trusting, {"trusted/ca.pem": "those of somebody else"})
+    assert run("plan", "--base", "main", "--digest") != approved
+    put(trusting, {"trusted/ca.pem": "those of ours", "README.md": "# acme\n"})
+    assert run("plan", "--base", "main", "--digest") == approved
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 

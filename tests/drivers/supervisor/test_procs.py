@@ -26,7 +26,11 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def busy() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True) as process:
+    """Start a process and wait until it runs: at its very beginning it has no arguments."""
+    command = [sys.executable, "-c", f"print(1, flush=True)\n{BUSY}"]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
         yield process
         process.kill()
 

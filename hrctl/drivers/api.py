@@ -48,7 +48,8 @@ class Capabilities:
     A driver that `records` writes its configuration from applied bodies that it keeps: it gets an
     UPDATE for whatever the ledger adopts, so that its next write has the adopted values.
     Of the kinds in `records_only` it keeps the declaration alone, and nothing outside of hrctl
-    comes of it: plans say so, and deleting one loses no data.
+    comes of it: plans say so, and deleting one loses no data. Of the fields in `records_fields` it
+    keeps the value alone: a change of a resource that has one is planned with a warning.
     """
 
     ownership: Ownership = Ownership.LEDGER
@@ -60,6 +61,7 @@ class Capabilities:
     reveals: bool = True
     records: bool = False
     records_only: frozenset[str] = frozenset()
+    records_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,11 @@ def _reason(desired: Json | Absent, applied: Json | Absent, live: Json | Absent)
     if applied is ABSENT or covers(applied, live):
         # What live has in a field that was never applied is its default, not someone's edit.
         return Reason.EDITED
+    if _is_map(desired) and _is_map(applied) and _hollow(live):
+        # Nothing at all is as good as {} (rule 3), where each field has a reason of its own.
+        shared = desired.keys() & applied.keys()
+        reasons = (_reason(desired[key], applied[key], ABSENT) for key in shared)
+        return Reason.CONFLICT if Reason.CONFLICT in reasons else Reason.EDITED
     return Reason.CONFLICT
 
 

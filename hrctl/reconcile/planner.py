@@ -11,11 +11,10 @@ from hrctl.diagnostics import Diagnostic, Severity
 from hrctl.drivers.api import Driver, Live
 from hrctl.ledger.api import Entry, Ledger
 from hrctl.model.address import Address
-from hrctl.model.kinds import OUTSIDE
 from hrctl.model.plan import ABSENT, Change, Plan
 from hrctl.model.radius import NOWHERE, BlastRadius
 from hrctl.model.resource import Desired, Resource, Row
-from hrctl.reconcile import graph, safety
+from hrctl.reconcile import graph, recorded, safety
 from hrctl.reconcile.ciphertext import Ciphertexts
 from hrctl.reconcile.decide import Decider, Situation
 from hrctl.reconcile.observe import Observation, observe
@@ -105,6 +104,7 @@ class _Planning:
             ready = self._annotated(map(self._traced, self.changes.values()))
             diagnostics += self.ciphertexts.faults(ready)
             diagnostics += self._safety(ready)
+            diagnostics += recorded.warnings(ready, self.drivers)
             previous = {a: entry.depends_on for a, entry in self.entries.items()}
             changes = graph.ordered(ready, previous)
         if self.options.targets or self.options.excludes:
@@ -363,28 +363,16 @@ class _Planning:
         annotated = []
         for change in changes:
             names = (change.driver, *filter(None, (change.previous_driver,)))
-            keepers = [
-                name
-                for name in dict.fromkeys(names)
-                if change.address.kind in self._records_only(name)
-            ]
+            keepers = recorded.keepers(change, self.drivers, self.source.driver_versions)
             blocks = "\n".join(settings.get(name, "") for name in names).strip()
             files = contents.get(change.address, "")
             if keepers or blocks or files:
-                more = tuple(keepers) or change.record_keepers
+                more = keepers or change.record_keepers
                 change = replace(  # noqa: PLW2901
                     change, settings=blocks, files=files, record_keepers=more
                 )
             annotated.append(change)
         return annotated
-
-    def _records_only(self, instance: str) -> frozenset[str]:
-        """Return the kinds that an instance only records; of one not connected, by its type."""
-        driver = self.decider.drivers.get(instance)
-        if driver is not None:
-            return driver.capabilities.records_only
-        version = self.source.driver_versions.get(instance, "")
-        return OUTSIDE if version.partition(" ")[0] == "local" else frozenset()
 
     # -- the plan --------------------------------------------------------------------------------
 

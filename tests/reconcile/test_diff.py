@@ -82,6 +82,26 @@ def test_equality(left: Any, right: Any, equal: bool) -> None:  # noqa: FBT001 -
     assert same(right, left) is equal
 
 
+@pytest.mark.parametrize("live", [{}, {"m": None}, {"m": {}}])
+@pytest.mark.parametrize(
+    ("desired", "applied", "reason"),
+    [
+        ({"y": 1}, {"x": 1}, Reason.EDITED),
+        ({"x": 1, "y": 1}, {"x": 1}, Reason.EDITED),
+        ({"in": {"y": 1}}, {"in": {"x": 1}}, Reason.EDITED),
+        ({"x": 2}, {"x": 1}, Reason.CONFLICT),
+        ({"in": {"x": 2}, "y": 1}, {"in": {"x": 1}}, Reason.CONFLICT),
+        ({"x": 1}, {"x": 1}, Reason.DRIFTED),
+    ],
+)
+def test_a_map_that_is_not_there_is_as_good_as_an_empty_one(
+    desired: Any, applied: Any, live: Any, reason: Reason
+) -> None:
+    reasons = {one.reason for one in diff({"m": desired}, {"m": applied}, live)}
+    assert reason in reasons
+    assert (Reason.CONFLICT in reasons) is (reason is Reason.CONFLICT)
+
+
 def test_an_element_that_only_live_has_is_a_difference() -> None:
     wanted = {"ports": [{"name": "http", "port": 80}]}
     live = {"ports": [{"name": "extra", "port": 1}, {"name": "http", "port": 80, "since": 5}]}

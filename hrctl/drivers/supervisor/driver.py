@@ -48,6 +48,7 @@ class SupervisorDriver:
         max_batch=16,
         max_parallel=4,
         renames=True,
+        records_fields=frozenset({"/spec/resources"}),
     )
     actions: ClassVar[frozenset[str]] = frozenset({"restart", "start", "stop"})
 

@@ -49,7 +49,7 @@ def root(env: dict[str, str], tmp_path: Path) -> Iterator[Path]:
         run("hrctl apply --yes --quiet", found, env)
         yield found
     finally:
-        run("hrctl driver stop jobs", found, env)
+        assert "Stopped jobs" in run("hrctl driver stop jobs --yes", found, env)
 
 
 def test_health_and_simulate_know_the_service(root: Path, env: dict[str, str]) -> None:
@@ -67,3 +67,15 @@ def test_health_and_simulate_know_the_service(root: Path, env: dict[str, str]) -
     simulated = run(asked, root, env)
     assert "100.00 %  Service/api, which is declared STOPPED" in simulated
     assert simulated.endswith("\n1\n")
+
+
+def test_a_plan_warns_of_limits_that_nothing_enforces(root: Path, env: dict[str, str]) -> None:
+    assert "HR345" not in run("hrctl plan", root, env)
+    file = root / "shop/api.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(
+        text.replace("type: API\n", "type: API\n  resources: {memory: 64Mi}\n"), "utf-8"
+    )
+    told = run("hrctl plan; echo $?", root, env)
+    assert "HR345 warning: resources of acme/shop:Service/api is only recorded" in told
+    assert told.endswith("\n0\n")

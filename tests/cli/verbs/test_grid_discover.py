@@ -194,7 +194,7 @@ def test_options_and_registries_that_do_not_fit_are_told(shell: Shell) -> None:
     assert "no registry here has `discovery`" in shell.err
     assert shell.fails("grid", "discover", "--commit") == 1
     assert "--write" in shell.err
-    source = "{etcd: {endpoints: ['127.0.0.1:1'], prefix: /x}}"
+    source = "{etcd: {endpoints: ['127.0.0.1:1'], prefix: /x}}"  # reserved
     shell.write("shop/dev/grid/registry.yaml", REGISTRY.format(source))
     assert shell.fails("grid", "discover") == 1
-    assert "etcd cannot be asked" in shell.err
+    assert "HR370 discovery.etcd does nothing in this version" in shell.err

@@ -36,8 +36,8 @@ def write(path: Path, data: bytes, *, mode: int | None = None) -> None:
 def write_all(files: Mapping[Path, bytes], *, mode: int | None = None) -> None:
     """Replace files by renaming, in their order; none of them where one cannot be written.
 
-    All content is on the disk before the first rename. A symbolic link is replaced itself; resolve
-    the path first to replace its target.
+    All content is on the disk before the first rename. Each file takes a descriptor meanwhile. A
+    symbolic link is replaced itself; resolve the path first to replace its target.
 
     Args:
         files: content by path; the folders must exist.
@@ -53,6 +53,9 @@ def write_all(files: Mapping[Path, bytes], *, mode: int | None = None) -> None:
                 draft = _create(path, mode)
                 drafts.append(draft)
                 draft.fill(data)
+        for draft in drafts:  # after all were written: one write of the journal serves many
+            with _naming(draft.target):
+                os.fsync(draft.descriptor)
         for draft in drafts:
             with _naming(draft.target):
                 draft.commit()
@@ -107,7 +110,6 @@ class _Draft:
         view = memoryview(data)
         while view:
             view = view[os.write(self.descriptor, view) :]
-        os.fsync(self.descriptor)
 
     def commit(self) -> None:
         self.path.replace(self.target)

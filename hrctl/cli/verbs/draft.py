@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hrctl.cli.files import write_text
+from hrctl.cli.files import write_texts
 from hrctl.diagnostics import Diagnostic, HrctlError, Related, SafetyError
 from hrctl.model.address import Address, ancestors, is_within
 from hrctl.model.document import Document
@@ -91,11 +91,9 @@ class Draft:
         self._put(self.before, [one for one in self.paths if self._on_disk(one) == self.texts[one]])
 
     def _put(self, texts: Mapping[str, str | None], paths: Iterable[str]) -> None:
-        for path in paths:
-            file, text = self.root / path, texts[path]
-            if text is not None:
-                write_text(file, text)
-                continue
+        paths = list(paths)
+        write_texts({self.root / one: text for one in paths if (text := texts[one]) is not None})
+        for file in (self.root / one for one in paths if texts[one] is None):
             file.unlink(missing_ok=True)
             with suppress(OSError):  # a folder that is not empty stays, with all above it
                 for folder in file.parents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,10 @@ from hrctl.cli.complete import complete_address, complete_selector
 from hrctl.diagnostics import HrctlError
 from hrctl.model.address import Address, Selector
 from hrctl.model.radius import Grade, Thresholds
-from hrctl.model.settings import Grades
-from hrctl.reconcile.options import SafetyLimits
+
+if TYPE_CHECKING:  # half the commands that read options make no plan
+    from hrctl.model.settings import Grades
+    from hrctl.reconcile.options import SafetyLimits
 
 Targets = Annotated[
     list[str] | None,
@@ -206,6 +208,8 @@ def thresholds(blast_radius: Grades) -> Thresholds:
 
 def limits(safety: Mapping[str, Any]) -> SafetyLimits:
     """The limits of `safety` in the project file; what it leaves out is as built in."""
+    from hrctl.reconcile.options import SafetyLimits
+
     names = {
         "maxDeletes": "max_deletes",
         "maxDeletePercent": "max_delete_percent",

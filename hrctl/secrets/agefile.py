@@ -11,6 +11,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _BEGIN: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
@@ -51,6 +52,7 @@ class AgeFile:
         return any(stanza.type == _SCRYPT for stanza in self.stanzas)
 
 
+@lru_cache(maxsize=16)  # who opens a file counts its recipients next; there are only ciphertexts
 def parse(data: bytes) -> AgeFile:
     """Read an age file, armoured or not.
 

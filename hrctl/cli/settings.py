@@ -43,7 +43,8 @@ def since_last_apply(
         return (), ()
     from hrctl.source import git, project
 
-    if not git.has_commit(root, last.commit):
+    same = git.has_blob(root, last.commit, project.FILE, (root / project.FILE).read_bytes())
+    if same or not git.has_commit(root, last.commit):
         return (), ()
     try:
         before = project.at(root, last.commit)

@@ -291,6 +291,13 @@ def resolve(root: Path, revision: str) -> str:
     raise HrctlError.of("HR065", f"no revision '{revision}'", hint=hint)
 
 
+def has_blob(root: Path, revision: str, name: str, data: bytes) -> bool:
+    """Return whether a file in `root` held this content at a commit that the clone has."""
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:./{name}")
+    blob = start(root, *asked).communicate()[0].decode().strip()
+    return bool(blob) and holds(data, blob)
+
+
 def has_commit(root: Path, revision: str) -> bool:
     """Return whether the clone holds the commit that this names."""
     return bool(_commit(root, revision))
